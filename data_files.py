@@ -1,4 +1,4 @@
-"""What the download scripts share: the tokeniser, the data file and the way files are fetched.
+"""What the download scripts share: the tokeniser, the data file and the ways to get a corpus.
 
 The training scripts do not import this module. They read what it writes: a .npz file of plain arrays,
 
@@ -13,25 +13,35 @@ with the ids of keras.datasets: 0 pads, 1 starts a text, 2 stands for an unknown
 rank r (the most frequent has rank 1) is r + 3.
 """
 
+import argparse
 import collections
+import dataclasses
 import hashlib
 import itertools
+import json
 import os
+import re
+import shutil
+import socket
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 START_ID, FIRST_WORD_ID = 1, 4
-
-SAMPLE_SOURCE = "built-in sample, not IMDB"
 
 # The characters that Keras's tokeniser takes for spaces; the apostrophe is not among them.
 PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 PUNCTUATION_TO_SPACE = str.maketrans(PUNCTUATION, " " * len(PUNCTUATION))
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+TIMEOUT = 30  # seconds without a byte after which a server is given up
+
+SHUFFLE_SEED = 113  # the one of keras.datasets
 
 ARRAYS = {
     "x_train": "int32", "train_lengths": "int32", "y_train": "int64",
@@ -48,7 +58,7 @@ class DataError(Exception):
 
 
 def tokenise(text):
-    """Splits a text into words as Keras does: lower-case, punctuation to spaces, split on spaces (and on nothing else)."""
+    """Splits a text into words as Keras does: lower case, punctuation to spaces, split on spaces and nothing else."""
     return [word for word in text.lower().translate(PUNCTUATION_TO_SPACE).split(" ") if word]
 
 
@@ -102,7 +112,7 @@ def pack(train, y_train, test, y_test, words, source):
 
 
 def write(path, data):
-    """Writes a data file whole or not at all: under another name first, then renamed, so no reader meets half a file."""
+    """Writes a data file whole or not at all: under another name first, so that no reader ever meets half a file."""
     folder = os.path.dirname(path) or "."
     temporary = None
     try:
@@ -150,23 +160,147 @@ def read(path):
     return data
 
 
-def describe(data):
-    """Returns a few lines for a person: how many texts of which lengths, and how many words the vocabulary has."""
-    lines = [f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}"]
+# --- Ways to a corpus ------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Corpus:
+    """What one download script knows of its corpus. Everything else about the ways to it is in `main`."""
+
+    name: str  # "IMDB"
+    keras_name: str  # its module in keras.datasets, and the stem of Keras's files and of the data file
+    keras_hashes: tuple  # of Keras's texts (sha256) and of its word index (md5)
+    archives: dict  # url: hash of the archives of raw texts that may be fetched
+    member_name: re.Pattern  # the names of the files that matter in the archive or its folder
+    from_files: Callable  # (pairs of name and content, source) -> data
+    from_sample: Callable  # () -> data
+    is_known: Callable  # data -> whether it is the corpus as the world knows it
+
+    @property
+    def data_file(self):
+        return f"data/{self.keras_name}.npz"
+
+    @property
+    def keras_files(self):
+        return dict(zip((f"{self.keras_name}.npz", f"{self.keras_name}_word_index.json"), self.keras_hashes))
+
+    @property
+    def sample_source(self):
+        return f"built-in sample, not {self.name}"
+
+
+def main(corpus, documentation, arguments=None):
+    """Runs a download script. Ends the program with a message and exit status 1 when something cannot be had."""
+    parser = argparse.ArgumentParser(
+        description=documentation,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [OPTION] [PATH]",
+    )
+    parser.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--sample", action="store_true", help="write the built-in sample")
+    choice.add_argument("--no-sample", action="store_true", help=f"{corpus.name} or an error, never the sample")
+    options = parser.parse_args(arguments)
+    if options.path and options.sample:
+        parser.error("PATH and --sample exclude each other")
+    try:
+        provide(corpus, options)
+    except DataError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: stopped; {corpus.data_file} is as it was")
+
+
+def provide(corpus, options):
+    """Sees to it that the data file is there, from the source that the options ask for, and reports what it holds."""
+    if os.path.exists(corpus.data_file) and not options.path and not options.sample:
+        data = read(corpus.data_file)
+        if not (options.no_sample and str(data["source"]) == corpus.sample_source):
+            print("Already there, left as it is.")
+            report(corpus, data)
+            return
+    check_writable(corpus.data_file)
+    if options.path:
+        data = from_path(corpus, options.path)
+    elif options.sample:
+        data = corpus.from_sample()
+    else:
+        try:
+            data = from_network(corpus)
+        except DataError as error:
+            if options.no_sample:
+                raise
+            print(f"{error}\nSo that everything runs all the same, here is the built-in sample.", file=sys.stderr)
+            data = corpus.from_sample()
+    write(corpus.data_file, data)
+    report(corpus, data)
+
+
+def report(corpus, data):
+    """Prints what a data file holds and whether that is the corpus as the world knows it."""
+    print(f"{corpus.data_file}: {data['source']}")
+    print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
     for part in ("train", "test"):
         lengths = data[f"{part}_lengths"]
-        lines.append(
-            f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}"
-        )
-    lines.append(f"vocabulary: {vocabulary_size(data):,} words")
-    return "\n".join(lines)
+        print(f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}")
+    print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
+    if str(data["source"]) == corpus.sample_source:
+        print(f"This is the built-in sample, generated text that is NOT {corpus.name}.", file=sys.stderr)
+        print(f"For {corpus.name}, with a network: python {sys.argv[0]} --no-sample", file=sys.stderr)
+    elif corpus.is_known(data):
+        print(f"These are the known counts of {corpus.name}.")
+    else:
+        print(f"These are NOT the known counts of {corpus.name}: something is missing or changed.", file=sys.stderr)
 
 
-def vocabulary_size(data):
-    return int(np.count_nonzero(data["vocabulary"] == ord("\n"))) + 1
+def from_path(corpus, path):
+    """Returns the data of a person's own copy: Keras's .npz file, a folder of raw texts, or an archive of them."""
+    path = os.path.abspath(path)
+    if not os.path.exists(path):
+        raise DataError(f"there is no file or folder {path}")
+    if path.endswith(".npz"):
+        adopt_keras_files(corpus, path)
+        return from_keras(corpus)
+    files = files_in_folder if os.path.isdir(path) else files_in_archive
+    return from_raw(corpus, files(path, corpus.member_name), os.path.basename(path))
 
 
-# --- Fetching --------------------------------------------------------------------------------------------------------
+def from_network(corpus):
+    """Returns the corpus from the first server that gives it; raises DataError with what each of them said."""
+
+    def from_archive(url):
+        path = fetch(os.path.basename(url), url, corpus.archives[url])
+        return from_raw(corpus, files_in_archive(path, corpus.member_name), os.path.basename(url))
+
+    socket.setdefaulttimeout(TIMEOUT)
+    urls = [KERAS_URL + name for name in corpus.keras_files]
+    ways = [(urls[0], lambda: from_keras(corpus)), *((url, lambda: from_archive(url)) for url in corpus.archives)]
+    troubles = []
+    for url, get in ways:
+        try:
+            return get()
+        except DataError as error:
+            troubles.append(f"  {url}\n    {error}")
+    raise DataError(
+        f"{corpus.name} cannot be fetched:\n" + "\n".join(troubles) + "\n"
+        "What helps:\n"
+        f"  Fetch it with a browser, then: python {sys.argv[0]} PATH-OF-THE-FILE\n"
+        f"  ({corpus.keras_name}.npz needs {urls[1]} beside it.)\n"
+        f"  Files are kept in {keras_cache()}; the environment variable KERAS_HOME names another place.\n"
+        "  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.\n"
+        "  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' in the folder of your Python."
+    )
+
+
+def from_raw(corpus, files, name):
+    """Builds the data from raw texts; what is not the whole corpus does not pass for it."""
+    data = corpus.from_files(files, f"{corpus.name} from {name}")
+    if not corpus.is_known(data):
+        data["source"] = np.array(f"{data['source']}; not the whole of {corpus.name}, or changed")
+    return data
+
+
+# --- Keras's files ---------------------------------------------------------------------------------------------------
 
 
 def keras_cache():
@@ -174,10 +308,34 @@ def keras_cache():
     return os.path.join(os.path.expanduser(os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))), "datasets")
 
 
-def digest(path, like):
-    """Returns the file's hash in hexadecimal, md5 or sha256, whichever has as many digits as `like`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256" if len(like) == 64 else "md5").hexdigest()
+def from_keras(corpus):
+    """Returns the data of Keras's files in Keras's own order, fetched into Keras's cache if they are not there yet."""
+    for name, file_hash in corpus.keras_files.items():
+        index_path = fetch(name, KERAS_URL + name, file_hash)
+    from keras import datasets
+
+    (x_train, y_train), (x_test, y_test) = getattr(datasets, corpus.keras_name).load_data()
+    with open(index_path, encoding="utf-8") as file:
+        ranks = json.load(file)
+    words = sorted(ranks, key=ranks.get)
+    return pack(x_train, y_train, x_test, y_test, words, f"{corpus.name} from Keras's {corpus.keras_name}.npz")
+
+
+def adopt_keras_files(corpus, path):
+    """Copies a person's own .npz file and the word index beside it to where Keras looks; checks their hashes first."""
+    sources = path, os.path.join(os.path.dirname(path), f"{corpus.keras_name}_word_index.json")
+    for source, (name, file_hash) in zip(sources, corpus.keras_files.items()):
+        target = os.path.join(keras_cache(), name)
+        if not os.path.exists(source) or os.path.exists(target):
+            continue
+        if digest(source, file_hash) != file_hash:
+            raise DataError(
+                f"{source} is not Keras's {name}: its hash differs, so it was not opened. "
+                f"The right one is {KERAS_URL}{name}"
+            )
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(source, target + ".part")
+        os.replace(target + ".part", target)
 
 
 def fetch(name, url, file_hash):
@@ -205,6 +363,40 @@ def fetch(name, url, file_hash):
     path = part.removesuffix(".part")
     os.replace(part, path)
     return path
+
+
+def digest(path, like):
+    """Returns the file's hash in hexadecimal, md5 or sha256, whichever has as many digits as `like`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256" if len(like) == 64 else "md5").hexdigest()
+
+
+# --- Archives and folders of raw texts -------------------------------------------------------------------------------
+
+
+def files_in_archive(path, wanted):
+    """Yields (name, bytes) of the members of a tar archive whose names match. Nothing is unpacked onto the disk."""
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.name.startswith("/") or ".." in member.name.split("/"):
+                    raise DataError(f"{path} is refused: its member {member.name!r} points outside its folder")
+                if member.isfile() and wanted.match(member.name):
+                    yield member.name, archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        reason = (str(error) or "it ends early").splitlines()[0].rstrip(":")  # one line of the many that tarfile gives
+        raise DataError(f"{path} is damaged or not a tar archive ({reason}); fetch it again") from None
+
+
+def files_in_folder(path, wanted):
+    """Yields the same as `files_in_archive` from the archive's folder, or from a folder that holds it."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            name = os.path.join(folder, name)
+            relative = os.path.relpath(name, path).replace(os.sep, "/")
+            if wanted.match(relative):
+                with open(name, "rb") as file:
+                    yield relative, file.read()
 
 
 def show_progress(items, label, total):

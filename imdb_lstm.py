@@ -18,6 +18,7 @@ RESULTS
 
 import argparse
 import csv
+import hashlib
 import json
 import math
 import os
@@ -29,29 +30,27 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+from keras import datasets, layers
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Data
 DATA_FILE = "data/imdb.npz"  # from download_imdb.py; where it is missing, keras.datasets gives the same reviews
 VOCAB_SIZE = 20_000  # ids in use: the most frequent words keep theirs, the others become 2, "unknown"
-MAX_LENGTH = 400  # words kept of each review, counted from its end; None keeps whole reviews
-VALIDATION_SIZE = 0.2  # share of the training reviews held out to choose the epoch; 0: train on all, no early stopping
+MAX_LENGTH = 400  # words kept of each text, counted from its end; None keeps whole texts
+VALIDATION_SIZE = 0.2  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
 # Model
-EMBEDDING_DIM = 64  # numbers in a word's vector
+EMBEDDING_DIM = 128  # numbers in a word's vector
 LSTM_UNITS = 64  # numbers in the network's memory
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a review
+DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training
 OPTIMIZER = "Adam"  # any class of keras.optimizers
-LEARNING_RATE = 0.003
-BATCH_SIZE = 64  # reviews in a training step
-EPOCHS = 6  # at most: training ends when validation no longer improves
+LEARNING_RATE = 0.002
+BATCH_SIZE = 128  # texts in a training step
+EPOCHS = 5  # at most: training ends when validation no longer improves
 SEED = 1  # the same seed on the same CPU gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
-
-SCRIPT = pathlib.Path(__file__).stem
 
 
 def check_constants():
@@ -67,95 +66,90 @@ def check_constants():
         ("DATA_FILE", type(DATA_FILE) is str and DATA_FILE.endswith(".npz"), "the path of an .npz file"),
         ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
         ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
-        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 1), "0 or a share below 1"),
+        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
         ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
         ("LSTM_UNITS", whole(LSTM_UNITS, 1), "a whole number from 1 up"),
         ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
         ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
         ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("OPTIMIZER", hasattr(keras.optimizers, str(OPTIMIZER)), 'a class of keras.optimizers, such as "Adam"'),
-        ("LEARNING_RATE", LEARNING_RATE and number(LEARNING_RATE, 0, math.inf), "a number above 0"),
+        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
+        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
         ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
         ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
         ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
     ]
     for name, works, wanted in rules:
         if not works:
-            sys.exit(f"{SCRIPT}.py: {name} = {globals()[name]!r} cannot work: it must be {wanted}.")
+            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
 
 
 def load_data():
-    """Loads the reviews from DATA_FILE or, where there is no such file, from keras.datasets.
+    """Loads the texts from DATA_FILE or, where there is no such file, from keras.datasets.
 
-    Returns (x_train, y_train), (x_test, y_test), source. Each x is a list of int32 arrays of shape (words,), one per
-    review, cut to its last MAX_LENGTH ids; each y is an array of shape (reviews,), 1 for positive and 0 for negative.
+    Returns (x_train, y_train), (x_test, y_test), words, source. Each x is a list of int32 arrays of shape (length,),
+    one per text, cut to its last MAX_LENGTH ids; each y is an int64 array of shape (texts,) with the labels; words are
+    those whose ids are 4, 5, 6 and so on, below VOCAB_SIZE; source is a line that says where all this came from.
     """
     if os.path.exists(DATA_FILE):
         try:
             with np.load(DATA_FILE, allow_pickle=False) as file:
-                source = str(file["source"])
                 x_train = np.split(file["x_train"], np.cumsum(file["train_lengths"])[:-1])
                 x_test = np.split(file["x_test"], np.cumsum(file["test_lengths"])[:-1])
                 y_train, y_test = file["y_train"], file["y_test"]
+                words = bytes(file["vocabulary"]).decode().split("\n")
+                source = str(file["source"])
         except Exception as error:  # what a damaged file raises depends on where the damage is
-            sys.exit(f"{SCRIPT}.py: {DATA_FILE} is damaged or no data file ({error}). Delete it and make it anew.")
+            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): delete it and run download_imdb.py.")
     else:
         try:
-            (x_train, y_train), (x_test, y_test) = keras.datasets.imdb.load_data()
+            (x_train, y_train), (x_test, y_test) = datasets.imdb.load_data()
+            ranks = datasets.imdb.get_word_index()
         except Exception as error:  # Keras raises a bare Exception when it cannot fetch
-            sys.exit(f"{SCRIPT}.py: there is no {DATA_FILE}: run download_imdb.py. (Keras has no IMDB either: {error})")
+            sys.exit(f"There is no {DATA_FILE}: run download_imdb.py. (Keras could not fetch it either: {error})")
+        words = sorted(ranks, key=ranks.get)
         source = "IMDB from Keras's imdb.npz"
 
     def prepare(texts):
-        # The end of a review tells more than its start: there the author sums up.
+        # A text is cut at its front: the end of a review tells more, since there its author sums up.
         texts = [np.asarray(text if MAX_LENGTH is None else text[-MAX_LENGTH:], dtype="int32") for text in texts]
         return [np.where(text < VOCAB_SIZE, text, 2) for text in texts]
 
-    return (prepare(x_train), y_train), (prepare(x_test), y_test), source
+    return (prepare(x_train), y_train), (prepare(x_test), y_test), words[: VOCAB_SIZE - 4], source
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of reviews of similar length, each padded only to its own longest: most zeros are never computed.
+def batches(texts, labels):
+    """Returns a tf.data.Dataset of batches of texts of similar length, each padded only to its own longest.
 
-    Args: `texts`, a list of int32 arrays; `labels`, an array of as many numbers.
-    Batch i is a pair of arrays, ids of shape (batch, time) and labels of shape (batch,). Padding stands in front, so
-    that the LSTM's last output has just read the review's last word, and needs no mask, which keeps cuDNN possible.
+    Args: `texts`, a list of int32 arrays of shape (length,); `labels`, an int64 array of shape (texts,).
+    Each batch is a pair, ids of shape (batch, time) and labels of shape (batch,). Padding stands in front: the network
+    has just read the last word when it gives its last output, and it needs no mask, which keeps cuDNN possible.
     """
+    lengths = np.array([len(text) for text in texts])
+    random = np.random.default_rng(SEED)
 
-    def __init__(self, texts, labels):
-        super().__init__()
-        self.texts, self.labels = texts, labels
-        self.lengths = np.array([len(text) for text in texts])
-        self.random = np.random.default_rng(SEED)
-        self.on_epoch_end()
+    def epoch():
+        # Sorted by length, but by a length blurred by up to 5 %: a text meets other texts in each epoch.
+        order = np.argsort(lengths * random.uniform(0.95, 1.05, size=len(lengths)))
+        groups = np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
+        random.shuffle(groups)
+        for rows in groups:
+            yield keras.utils.pad_sequences([texts[row] for row in rows], padding="pre"), labels[rows]
 
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, index):
-        rows = self.batches[index]
-        return keras.utils.pad_sequences([self.texts[row] for row in rows], padding="pre"), self.labels[rows]
-
-    def on_epoch_end(self):
-        # Keras calls this after each epoch. The lengths are blurred by up to a tenth before sorting, so that a review
-        # meets others each time; the order of the batches changes too.
-        order = np.argsort(self.lengths * self.random.uniform(0.9, 1.1, size=len(self.lengths)))
-        self.batches = np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
-        self.random.shuffle(self.batches)
+    # The open shapes are why this is no keras.utils.PyDataset: Keras guesses that one's shapes from its first batches
+    # and, when these happen to be equally wide, fails at the first batch that is not.
+    shapes = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=shapes)
+    count = math.ceil(len(texts) / BATCH_SIZE)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
 
 
 def build_model():
     """Returns the compiled model: word ids of shape (batch, time) to probabilities of shape (batch, 1)."""
     model = keras.Sequential([keras.Input(shape=(None,), dtype="int32")])
     model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM))
-    model.add(
-        layers.LSTM(
-            LSTM_UNITS,
-            return_sequences=POOLING == "max",  # the outputs at all words, or only the one at the last
-            dropout=DROPOUT,
-            recurrent_dropout=RECURRENT_DROPOUT,
-        )
-    )
+    every_step = POOLING == "max"  # the maximum wants the outputs at all words, not only the last one
+    lstm = layers.LSTM(LSTM_UNITS, dropout=DROPOUT, recurrent_dropout=RECURRENT_DROPOUT, return_sequences=every_step)
+    model.add(lstm)
     if POOLING == "max":
         model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
@@ -167,18 +161,19 @@ def build_model():
 def main():
     """Trains on train, chooses the epoch on validation, evaluates once on test, and writes runs/SCRIPT."""
     check_constants()
+    constants = {name: value for name, value in globals().items() if name.isupper()}
+    script = pathlib.Path(__file__).stem
     keras.utils.set_random_seed(SEED)
-    run = pathlib.Path("runs", SCRIPT)
-    run.mkdir(parents=True, exist_ok=True)
-    (x_train, y_train), (x_test, y_test), source = load_data()
-    constants = {name: value for name, value in globals().items() if name.isupper() and name != "SCRIPT"}
-    print(f"{SCRIPT}.py on {source}", *(f"{name} = {value!r}" for name, value in constants.items()), sep="\n")
+    (x_train, y_train), (x_test, y_test), words, source = load_data()
+    print(f"{script} on {source}", *(f"{name} = {value!r}" for name, value in constants.items()), sep="\n")
+    folder = pathlib.Path("runs", script)
+    folder.mkdir(parents=True, exist_ok=True)
 
-    # The front of train, not a random part: download_imdb.py puts reviews of one movie side by side, and a movie on
-    # both sides of the cut would let the network recognise it instead of reading.
+    # Validation is the front of train, not a random part: download_imdb.py puts reviews of one movie side by side, and
+    # a movie on both sides of the cut would be recognised instead of read.
     held_out = round(len(x_train) * VALIDATION_SIZE)
-    train = Batches(x_train[held_out:], y_train[held_out:])
-    validation = Batches(x_train[:held_out], y_train[:held_out]) if held_out else None
+    train = batches(x_train[held_out:], y_train[held_out:])
+    validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
     early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, restore_best_weights=True)
 
     model = build_model()
@@ -189,32 +184,40 @@ def main():
         validation_data=validation,
         epochs=EPOCHS,
         callbacks=[early_stopping] if held_out else [],
-        verbose=1 if sys.stdout.isatty() else 2,  # in a log file, one line an epoch instead of a moving bar
+        shuffle=False,  # the batches shuffle themselves
+        verbose=1 if sys.stdout.isatty() else 2,  # a moving bar is for terminals; a log file gets a line an epoch
     )
     seconds = time.perf_counter() - start
-    test_loss, test_accuracy = model.evaluate(Batches(x_test, y_test), verbose=0)
+    test_loss, test_accuracy = model.evaluate(batches(x_test, y_test), verbose=0)
 
+    epochs = len(history.epoch)
     gpus = tf.config.list_physical_devices("GPU")
     result = {
-        "script": SCRIPT,
+        "script": script,
         "source": source,
         "test_accuracy": test_accuracy,
         "test_loss": test_loss,
-        "epochs": len(history.epoch),
+        "epochs": epochs,
         "seconds": seconds,
         "parameters": model.count_params(),
-        "device": tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else "CPU",
+        "device": tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU",
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         "constants": constants,
+        "classes": ["negative", "positive"],
     }
-    model.save(run / "model.keras")
-    with open(run / "history.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["epoch", *history.history], *zip(history.epoch, *history.history.values())])
-    (run / "result.json").write_text(json.dumps(result, indent=2))
-    print(
-        f"{SCRIPT}: test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, "
-        f"{len(history.epoch)} epochs, {seconds:.0f} s ({source})"
-    )
+    (folder / "result.json").unlink(missing_ok=True)  # written last: where it is, the other files are whole
+    model.save(folder / "model.keras")
+    (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
+    with open(folder / "history.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history.history])
+        writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
+    for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
+        result[f"{name} sha256"] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f'Try it: python predict.py {folder / "model.keras"} "The film started badly but ended well."')
+    figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
+    print(f"{script}: {figures} ({source})")
 
 
 if __name__ == "__main__":
@@ -222,4 +225,6 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(f"{SCRIPT}.py: stopped; runs/{SCRIPT} is as it was.")
+        sys.exit("Stopped before the end.")
+    except OSError as error:  # a folder or a disk that cannot be written to
+        sys.exit(str(error))

@@ -1,16 +1,23 @@
 """What several test files use. No test reaches the network: a proxy that nobody answers stands in its way."""
 
+import contextlib
+import functools
+import http.server
+import io
 import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import tempfile
+import threading
 
 # Before keras is imported, which reads KERAS_HOME once: tests must not see or touch the person's own cache.
 KERAS_HOME = tempfile.TemporaryDirectory()
 os.environ.update(KERAS_HOME=KERAS_HOME.name, https_proxy="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9")
 os.environ.update(no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,6 +25,7 @@ import data_files
 import download_imdb
 
 ROOT = pathlib.Path(__file__).parents[1]
+CACHE = os.path.join(KERAS_HOME.name, "datasets")
 
 
 @pytest.fixture
@@ -25,6 +33,15 @@ def in_folder(tmp_path, monkeypatch):
     """An empty folder, which is the current one during the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def empty_cache():
+    """Sees to it that Keras's cache is empty before and after the test."""
+    os.makedirs(CACHE, exist_ok=True)
+    yield
+    for name in os.listdir(CACHE):
+        os.remove(os.path.join(CACHE, name))
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +89,64 @@ def words_of(data):
 
 def same_data(one, other):
     return all(np.array_equal(one[name], other[name]) for name in data_files.ARRAYS)
+
+
+def download(corpus, *arguments):
+    data_files.main(corpus, "", [str(argument) for argument in arguments])
+
+
+def refused(corpus, *arguments, reason):
+    """Asserts that a download ends with a reason in one line, and that the data file stays as it was."""
+    os.makedirs("data", exist_ok=True)
+    with open(corpus.data_file, "wb") as file:
+        file.write(b"as it was")
+    with pytest.raises(SystemExit, match=reason) as stop:
+        download(corpus, *arguments)
+    assert "\n" not in stop.value.code
+    with open(corpus.data_file, "rb") as file:
+        assert file.read() == b"as it was"
+
+
+@contextlib.contextmanager
+def serving_for_keras(folder, corpus, monkeypatch):
+    """Serves a folder on the loopback interface as if it were Keras's server and its files had the known hashes."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    hashes = {
+        name: data_files.digest(folder / name, "0" * length) for name, length in zip(corpus.keras_files, (64, 32))
+    }
+    monkeypatch.setattr(data_files, "KERAS_URL", url)
+    monkeypatch.setattr(corpus, "keras_hashes", tuple(hashes.values()))
+    # keras.datasets has the address and the hash in its code.
+    real = keras.utils.get_file
+    monkeypatch.setattr(
+        f"keras.src.datasets.{corpus.keras_name}.get_file",
+        lambda fname="", origin="", file_hash="", **_: real(fname=fname, origin=url + fname, file_hash=hashes[fname]),
+    )
+    yield url
+    server.shutdown()
+    server.server_close()
+
+
+def make_archive(path, files):
+    """Writes {name: bytes} as a tar archive and returns its path."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return str(path)
+
+
+def make_folder(path, files):
+    """Writes {name: bytes} as files in a folder and returns its path."""
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return str(path)

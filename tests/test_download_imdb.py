@@ -1,43 +1,31 @@
-"""The ways to IMDB: Keras's files, Stanford's archive or folder, the built-in sample; and what can go wrong with each."""
+"""The ways to IMDB: Keras's files, Stanford's archive or folder, the built-in sample; and what can go wrong."""
 
 import functools
-import http.server
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
-import threading
 
 import keras
 import numpy as np
 import pytest
-from keras.src.datasets import imdb as keras_imdb
 from sklearn.linear_model import LogisticRegression
 
+import conftest
 import data_files
 import download_imdb
 import imdb_lstm
-from conftest import KERAS_HOME, ROOT, run, same_data, texts_of, words_of
+from conftest import CACHE, ROOT, make_archive, make_folder, run, same_data, serving_for_keras, texts_of, words_of
 
-CACHE = os.path.join(KERAS_HOME.name, "datasets")
+CORPUS = download_imdb.CORPUS
 
 
-def digest(path, length=64):
-    return data_files.digest(path, "0" * length)
+download = functools.partial(conftest.download, CORPUS)
+refused = functools.partial(conftest.refused, CORPUS)
 
 
 def load():
-    return data_files.read(download_imdb.DATA_FILE)
-
-
-@pytest.fixture
-def empty_cache():
-    os.makedirs(CACHE, exist_ok=True)
-    yield
-    for name in os.listdir(CACHE):
-        os.remove(os.path.join(CACHE, name))
+    return data_files.read(CORPUS.data_file)
 
 
 # --- Keras's files, from a server on this machine ---------------------------------------------------------------------
@@ -64,33 +52,14 @@ def keras_files(tmp_path):
 
 @pytest.fixture
 def server(keras_files, monkeypatch, empty_cache):
-    """Serves `keras_files` on the loopback interface, in the place of Keras's server; their hashes are the known ones."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=keras_files))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/"
-    hashes = {"imdb.npz": digest(keras_files / "imdb.npz")}
-    hashes["imdb_word_index.json"] = digest(keras_files / "imdb_word_index.json", 32)
-    monkeypatch.setattr(data_files, "KERAS_URL", url)
-    monkeypatch.setattr(download_imdb, "KERAS_FILES", hashes)
-    # keras.datasets has the address and the hash in its code
-    real = keras_imdb.get_file
-    monkeypatch.setattr(
-        keras_imdb, "get_file", lambda fname, origin, file_hash: real(fname, origin=url + fname, file_hash=hashes[fname])
-    )
-    yield url
-    server.shutdown()
-    server.server_close()
+    with serving_for_keras(keras_files, CORPUS, monkeypatch) as url:
+        yield url
 
 
 def test_keras_files_give_what_keras_gives(server, in_folder, monkeypatch):
     monkeypatch.setattr(imdb_lstm, "VOCAB_SIZE", 200)
     without_file = imdb_lstm.load_data()  # no data file yet: this is the way through keras.datasets
-    download_imdb.main(["--no-sample"])
+    download("--no-sample")
     with_file = imdb_lstm.load_data()
 
     data = load()
@@ -106,20 +75,19 @@ def test_keras_files_give_what_keras_gives(server, in_folder, monkeypatch):
         for (texts, labels), (keras_texts, keras_labels) in zip(loaded[:2], limited.values()):
             assert [text.tolist() for text in texts] == [list(text) for text in keras_texts]
             assert np.array_equal(labels, keras_labels)
-    assert with_file[2] == without_file[2]
+    assert with_file[2:] == without_file[2:] == (words_of(data)[:196], "IMDB from Keras's imdb.npz")
 
 
 def test_own_copy_of_keras_files_is_taken_and_nothing_fetched(server, keras_files, in_folder, monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: pytest.fail("something was fetched"))
-    download_imdb.main([str(keras_files / "imdb.npz")])
+    download(keras_files / "imdb.npz")
     assert len(load()["y_train"]) == 60
 
 
 def test_own_copy_with_a_wrong_hash_is_not_opened(keras_files, in_folder, empty_cache, monkeypatch):
     monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("the file was opened"))
     before = (keras_files / "imdb.npz").read_bytes()
-    with pytest.raises(data_files.DataError, match="imdb.npz.*hash differs"):
-        download_imdb.main([str(keras_files / "imdb.npz")])
+    refused(keras_files / "imdb.npz", reason="imdb.npz.*hash differs")
     assert (keras_files / "imdb.npz").read_bytes() == before
     assert not os.listdir(CACHE)
 
@@ -127,8 +95,8 @@ def test_own_copy_with_a_wrong_hash_is_not_opened(keras_files, in_folder, empty_
 def test_a_hand_placed_file_with_a_wrong_hash_is_kept_and_named(server, in_folder, capsys):
     with open(os.path.join(CACHE, "imdb.npz"), "wb") as file:
         file.write(b"put here by hand")
-    with pytest.raises(data_files.DataError, match="imdb.npz is not the file.*It is kept"):
-        download_imdb.main(["--no-sample"])
+    with pytest.raises(SystemExit, match="imdb.npz is not the file.*It is kept"):
+        download("--no-sample")
     with open(os.path.join(CACHE, "imdb.npz"), "rb") as file:
         assert file.read() == b"put here by hand"
 
@@ -136,10 +104,10 @@ def test_a_hand_placed_file_with_a_wrong_hash_is_kept_and_named(server, in_folde
 @pytest.mark.parametrize("content", [b"", b"<html>garbage with status 200</html>"])
 def test_garbage_from_the_server_is_refused_and_not_kept(server, keras_files, in_folder, content):
     (keras_files / "imdb.npz").write_bytes(content)
-    with pytest.raises(data_files.DataError, match="hash does not match"):
-        download_imdb.main(["--no-sample"])
+    with pytest.raises(SystemExit, match="hash does not match"):
+        download("--no-sample")
     assert not os.listdir(CACHE)
-    assert not os.path.exists(download_imdb.DATA_FILE)
+    assert not os.path.exists(CORPUS.data_file)
 
 
 # --- Stanford's archive and folder -----------------------------------------------------------------------------------
@@ -162,29 +130,13 @@ def review_files(with_urls=True):
     return files
 
 
-def make_archive(path, files):
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return str(path)
-
-
-def make_folder(path, files):
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
-    return str(path)
-
-
 def test_archive_and_folder_give_the_same(in_folder):
     files = review_files()
-    download_imdb.main([make_archive("aclImdb.tar.gz", files)])
+    download(make_archive("aclImdb.tar.gz", files))
     from_archive = load()
     make_folder(in_folder / "elsewhere", dict(reversed(files.items())))
     for path in "elsewhere", "elsewhere/aclImdb":
-        download_imdb.main([path])
+        download(path)
         assert same_data(load(), from_archive)
     assert len(from_archive["y_train"]) == 400 and len(from_archive["y_test"]) == 40
     assert "unlabelled" not in words_of(from_archive) and "unseen1" not in words_of(from_archive)
@@ -201,7 +153,7 @@ def straddling(movies, percent):
 
 
 def test_no_movie_on_both_sides_of_the_validation_cut(in_folder):
-    download_imdb.main([make_archive("aclImdb.tar.gz", review_files())])
+    download(make_archive("aclImdb.tar.gz", review_files()))
     data = load()
     words = words_of(data)
     texts = [[words[id - 4] for id in text[1:]] for text in texts_of(data, "train")]
@@ -212,8 +164,8 @@ def test_no_movie_on_both_sides_of_the_validation_cut(in_folder):
 
 def test_validation_of_any_percentage_shares_no_movie_on_imdb(shared_data):
     movies = []
-    for name, content in download_imdb.files_in_archive(shared_data / "aclImdb_labelled.tar.gz"):
-        if download_imdb.URLS_NAME.match(name):
+    for name, content in data_files.files_in_archive(shared_data / "aclImdb_labelled.tar.gz", CORPUS.member_name):
+        if "urls" in name:
             movies += content.decode().split()
     movies = [movies[row] for row in download_imdb.order_by_movie(movies)]
     assert len(movies) == 25_000
@@ -228,7 +180,7 @@ def test_the_order_is_one_of_all_reviews():
 
 
 def test_without_urls_reviews_are_shuffled_and_the_reader_is_told(in_folder, capsys):
-    download_imdb.main([make_archive("aclImdb.tar.gz", review_files(with_urls=False))])
+    download(make_archive("aclImdb.tar.gz", review_files(with_urls=False)))
     assert "flatter" in capsys.readouterr().err
     assert "movies" not in str(load()["source"])
     labels = load()["y_train"]
@@ -236,21 +188,9 @@ def test_without_urls_reviews_are_shuffled_and_the_reader_is_told(in_folder, cap
 
 
 def test_a_part_of_imdb_does_not_pass_for_imdb(in_folder, capsys):
-    download_imdb.main([make_archive("aclImdb.tar.gz", review_files())])
+    download(make_archive("aclImdb.tar.gz", review_files()))
     assert "NOT the known counts" in capsys.readouterr().err
     assert "not the whole" in str(load()["source"])
-
-
-def refused(path, reason):
-    """Asserts that a path is refused with a reason in one line, and that the data file stays as it was."""
-    os.makedirs("data", exist_ok=True)
-    with open(download_imdb.DATA_FILE, "wb") as file:
-        file.write(b"as it was")
-    with pytest.raises(data_files.DataError, match=reason) as error:
-        download_imdb.main([str(path)])
-    assert "\n" not in str(error.value)
-    with open(download_imdb.DATA_FILE, "rb") as file:
-        assert file.read() == b"as it was"
 
 
 def test_a_truncated_archive_is_refused(in_folder):
@@ -260,31 +200,31 @@ def test_a_truncated_archive_is_refused(in_folder):
     for share in 0, 0.001, 0.5, 0.99:
         with open("half.tar.gz", "wb") as file:
             file.write(content[: int(len(content) * share)])
-        refused("half.tar.gz", "half.tar.gz")
+        refused("half.tar.gz", reason="half.tar.gz")
 
 
 @pytest.mark.parametrize("name", ["../climb.txt", "/etc/climb.txt", "aclImdb/train/pos/../../../../climb.txt"])
 def test_an_archive_that_climbs_out_is_refused(in_folder, name):
-    refused(make_archive("climb.tar.gz", review_files() | {name: b"out"}), "outside its folder")
+    refused(make_archive("climb.tar.gz", review_files() | {name: b"out"}), reason="outside its folder")
 
 
 @pytest.mark.parametrize("missing", ["train/pos", "train/neg", "test/pos", "test/neg"])
 def test_an_archive_without_a_class_is_refused(in_folder, missing):
     files = {name: content for name, content in review_files().items() if missing not in name}
-    refused(make_archive("part.tar.gz", files), "no positive or no negative")
+    refused(make_archive("part.tar.gz", files), reason="no positive or no negative")
 
 
 def test_other_paths_are_refused(in_folder):
-    refused("missing.tar.gz", "there is no file or folder")
+    refused("missing.tar.gz", reason="there is no file or folder")
     (in_folder / "text.txt").write_text("no archive")
-    refused("text.txt", "text.txt is damaged or not a tar archive")
+    refused("text.txt", reason="text.txt is damaged or not a tar archive")
     (in_folder / "empty").mkdir()
-    refused("empty", "no positive or no negative")
+    refused("empty", reason="no positive or no negative")
 
 
 def test_imdb_is_what_it_is_known_to_be(shared_data, in_folder, capsys):
-    download_imdb.main([str(shared_data / "aclImdb_labelled.tar.gz")])
-    assert "These are the known counts and lengths of IMDB." in capsys.readouterr().out
+    download(shared_data / "aclImdb_labelled.tar.gz")
+    assert "These are the known counts of IMDB." in capsys.readouterr().out
     data = load()
     words = words_of(data)
     assert len(words) == 88_582
@@ -318,23 +258,34 @@ def test_without_a_network_the_sample_is_written_and_says_so(in_folder, empty_ca
 
 
 def test_no_sample_without_a_network_is_an_error_that_helps(in_folder, empty_cache):
-    download_imdb.main(["--sample"])
+    download("--sample")
     done = run(ROOT / "download_imdb.py", in_folder, "--no-sample")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    help_wanted = [data_files.KERAS_URL, download_imdb.STANFORD_URL, CACHE, "KERAS_HOME", "proxy", "Certificates", "PATH"]
+    help_wanted = [
+        data_files.KERAS_URL,
+        *CORPUS.archives,
+        CACHE,
+        "KERAS_HOME",
+        "proxy",
+        "Certificates",
+        "PATH",
+    ]
     assert [text for text in help_wanted if text not in done.stderr] == []
     assert str(load()["source"]) == "built-in sample, not IMDB"  # still there
 
 
 def test_a_second_run_leaves_the_file_and_is_instant(in_folder, capsys):
-    download_imdb.main(["--sample"])
-    before = os.stat(download_imdb.DATA_FILE)
+    download("--sample")
+    before = os.stat(CORPUS.data_file)
     capsys.readouterr()
-    download_imdb.main([])
-    assert os.stat(download_imdb.DATA_FILE).st_mtime_ns == before.st_mtime_ns
+    download()
+    assert os.stat(CORPUS.data_file).st_mtime_ns == before.st_mtime_ns
     out = capsys.readouterr().out
     assert "Already there" in out and "6,000" in out
-    code = "import sys, download_imdb; download_imdb.main([]); sys.exit('tensorflow' in sys.modules)"
+    code = (
+        "import sys, data_files, download_imdb;"
+        "data_files.main(download_imdb.CORPUS, '', []); sys.exit('tensorflow' in sys.modules)"
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment).returncode == 0
 
@@ -349,6 +300,6 @@ def test_a_foreign_data_file_is_left_alone(in_folder):
 
 def test_a_folder_that_cannot_be_written_to_is_said_at_once(in_folder, monkeypatch):
     (in_folder / "data").write_text("a file where the folder should be")
-    monkeypatch.setattr(download_imdb, "from_sample", lambda: pytest.fail("work was done first"))
-    with pytest.raises(data_files.DataError, match="data cannot be written to"):
-        download_imdb.main(["--sample"])
+    monkeypatch.setattr(CORPUS, "from_sample", lambda: pytest.fail("work was done first"))
+    with pytest.raises(SystemExit, match="data cannot be written to"):
+        download("--sample")

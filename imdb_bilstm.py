@@ -1,0 +1,240 @@
+# /// script
+# requires-python = ">=3.11,<3.14"
+# dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
+# ///
+"""Tells praise from blame in IMDB's movie reviews with LSTMs that read them in both directions.
+
+    word ids    (batch, time)
+    Embedding   (batch, time, EMBEDDING_DIM)    a learned vector for each word
+    LSTM ->     (batch, time, LSTM_UNITS)       has read the review from its start up to each word
+    LSTM <-     (batch, time, LSTM_UNITS)       has read the review from its end back to each word
+    merged      (batch, time, 2 LSTM_UNITS)     both, side by side with MERGE_MODE = "concat"
+    maximum     (batch, 2 LSTM_UNITS)           the largest value of each unit over time
+    Dense       (batch, 1)                      probability that the review is positive
+
+    python download_imdb.py
+    python imdb_bilstm.py
+
+RESULTS
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import math
+import os
+import pathlib
+import platform
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import datasets, layers
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Data
+DATA_FILE = "data/imdb.npz"  # from download_imdb.py; where it is missing, keras.datasets gives the same reviews
+VOCAB_SIZE = 20_000  # ids in use: the most frequent words keep theirs, the others become 2, "unknown"
+MAX_LENGTH = 400  # words kept of each text, counted from its end; None keeps whole texts
+VALIDATION_SIZE = 0.2  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
+# Model
+EMBEDDING_DIM = 128  # numbers in a word's vector
+LSTM_UNITS = (64,)  # numbers in the memory of each direction; one number for each layer, from the first upwards
+MERGE_MODE = "concat"  # both directions "concat": side by side, twice as wide; "sum", "ave", "mul": as wide as one
+POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
+DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
+RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
+# Training
+OPTIMIZER = "Adam"  # any class of keras.optimizers
+LEARNING_RATE = 0.002
+BATCH_SIZE = 128  # texts in a training step
+EPOCHS = 5  # at most: training ends when validation no longer improves
+SEED = 1  # the same seed on the same CPU gives the same figures
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def check_constants():
+    """Ends the program with one line when a constant cannot work, before any time is spent on data."""
+
+    def whole(value, least):
+        return type(value) is int and value >= least
+
+    def number(value, least, below):
+        return type(value) in (int, float) and least <= value < below
+
+    def sizes(values):
+        return type(values) is tuple and values and all(whole(value, 1) for value in values)
+
+    rules = [
+        ("DATA_FILE", type(DATA_FILE) is str and DATA_FILE.endswith(".npz"), "the path of an .npz file"),
+        ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
+        ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
+        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
+        ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
+        ("LSTM_UNITS", sizes(LSTM_UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
+        ("MERGE_MODE", MERGE_MODE in ("concat", "sum", "ave", "mul"), '"concat", "sum", "ave" or "mul"'),
+        ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
+        ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
+        ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
+        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
+        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
+        ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
+        ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
+        ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
+    ]
+    for name, works, wanted in rules:
+        if not works:
+            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
+
+
+def load_data():
+    """Loads the texts from DATA_FILE or, where there is no such file, from keras.datasets.
+
+    Returns (x_train, y_train), (x_test, y_test), words, source. Each x is a list of int32 arrays of shape (length,),
+    one per text, cut to its last MAX_LENGTH ids; each y is an int64 array of shape (texts,) with the labels; words are
+    those whose ids are 4, 5, 6 and so on, below VOCAB_SIZE; source is a line that says where all this came from.
+    """
+    if os.path.exists(DATA_FILE):
+        try:
+            with np.load(DATA_FILE, allow_pickle=False) as file:
+                x_train = np.split(file["x_train"], np.cumsum(file["train_lengths"])[:-1])
+                x_test = np.split(file["x_test"], np.cumsum(file["test_lengths"])[:-1])
+                y_train, y_test = file["y_train"], file["y_test"]
+                words = bytes(file["vocabulary"]).decode().split("\n")
+                source = str(file["source"])
+        except Exception as error:  # what a damaged file raises depends on where the damage is
+            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): delete it and run download_imdb.py.")
+    else:
+        try:
+            (x_train, y_train), (x_test, y_test) = datasets.imdb.load_data()
+            ranks = datasets.imdb.get_word_index()
+        except Exception as error:  # Keras raises a bare Exception when it cannot fetch
+            sys.exit(f"There is no {DATA_FILE}: run download_imdb.py. (Keras could not fetch it either: {error})")
+        words = sorted(ranks, key=ranks.get)
+        source = "IMDB from Keras's imdb.npz"
+
+    def prepare(texts):
+        # A text is cut at its front: the end of a review tells more, since there its author sums up.
+        texts = [np.asarray(text if MAX_LENGTH is None else text[-MAX_LENGTH:], dtype="int32") for text in texts]
+        return [np.where(text < VOCAB_SIZE, text, 2) for text in texts]
+
+    return (prepare(x_train), y_train), (prepare(x_test), y_test), words[: VOCAB_SIZE - 4], source
+
+
+def batches(texts, labels):
+    """Returns a tf.data.Dataset of batches of texts of similar length, each padded only to its own longest.
+
+    Args: `texts`, a list of int32 arrays of shape (length,); `labels`, an int64 array of shape (texts,).
+    Each batch is a pair, ids of shape (batch, time) and labels of shape (batch,). Padding stands in front: the network
+    has just read the last word when it gives its last output, and it needs no mask, which keeps cuDNN possible.
+    """
+    lengths = np.array([len(text) for text in texts])
+    random = np.random.default_rng(SEED)
+
+    def epoch():
+        # Sorted by length, but by a length blurred by up to 5 %: a text meets other texts in each epoch.
+        order = np.argsort(lengths * random.uniform(0.95, 1.05, size=len(lengths)))
+        groups = np.split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
+        random.shuffle(groups)
+        for rows in groups:
+            yield keras.utils.pad_sequences([texts[row] for row in rows], padding="pre"), labels[rows]
+
+    # The open shapes are why this is no keras.utils.PyDataset: Keras guesses that one's shapes from its first batches
+    # and, when these happen to be equally wide, fails at the first batch that is not.
+    shapes = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
+    dataset = tf.data.Dataset.from_generator(epoch, output_signature=shapes)
+    count = math.ceil(len(texts) / BATCH_SIZE)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+
+
+def build_model():
+    """Returns the compiled model: word ids of shape (batch, time) to probabilities of shape (batch, 1)."""
+    model = keras.Sequential([keras.Input(shape=(None,), dtype="int32")])
+    model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM))
+    for depth, units in enumerate(LSTM_UNITS, 1):
+        # The layer above wants the outputs at all words, and so does the maximum. In the last output, the half that
+        # reads backwards has just reached the first word: Keras turns its outputs round to stand beside the others.
+        every_step = depth < len(LSTM_UNITS) or POOLING == "max"
+        lstm = layers.LSTM(units, dropout=DROPOUT, recurrent_dropout=RECURRENT_DROPOUT, return_sequences=every_step)
+        model.add(layers.Bidirectional(lstm, merge_mode=MERGE_MODE))
+    if POOLING == "max":
+        model.add(layers.GlobalMaxPooling1D())
+    model.add(layers.Dense(1, activation="sigmoid"))
+    optimizer = getattr(keras.optimizers, OPTIMIZER)(learning_rate=LEARNING_RATE)
+    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def main():
+    """Trains on train, chooses the epoch on validation, evaluates once on test, and writes runs/SCRIPT."""
+    check_constants()
+    constants = {name: value for name, value in globals().items() if name.isupper()}
+    script = pathlib.Path(__file__).stem
+    keras.utils.set_random_seed(SEED)
+    (x_train, y_train), (x_test, y_test), words, source = load_data()
+    print(f"{script} on {source}", *(f"{name} = {value!r}" for name, value in constants.items()), sep="\n")
+    folder = pathlib.Path("runs", script)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    # Validation is the front of train, not a random part: download_imdb.py puts reviews of one movie side by side, and
+    # a movie on both sides of the cut would be recognised instead of read.
+    held_out = round(len(x_train) * VALIDATION_SIZE)
+    train = batches(x_train[held_out:], y_train[held_out:])
+    validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
+    early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, restore_best_weights=True)
+
+    model = build_model()
+    model.summary()
+    start = time.perf_counter()
+    history = model.fit(
+        train,
+        validation_data=validation,
+        epochs=EPOCHS,
+        callbacks=[early_stopping] if held_out else [],
+        shuffle=False,  # the batches shuffle themselves
+        verbose=1 if sys.stdout.isatty() else 2,  # a moving bar is for terminals; a log file gets a line an epoch
+    )
+    seconds = time.perf_counter() - start
+    test_loss, test_accuracy = model.evaluate(batches(x_test, y_test), verbose=0)
+
+    epochs = len(history.epoch)
+    gpus = tf.config.list_physical_devices("GPU")
+    result = {
+        "script": script,
+        "source": source,
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+        "epochs": epochs,
+        "seconds": seconds,
+        "parameters": model.count_params(),
+        "device": tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU",
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        "constants": constants,
+        "classes": ["negative", "positive"],
+    }
+    (folder / "result.json").unlink(missing_ok=True)  # written last: where it is, the other files are whole
+    model.save(folder / "model.keras")
+    (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
+    with open(folder / "history.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history.history])
+        writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
+    for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
+        result[f"{name} sha256"] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f'Try it: python predict.py {folder / "model.keras"} "The film started badly but ended well."')
+    figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
+    print(f"{script}: {figures} ({source})")
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped before the end.")
+    except OSError as error:  # a folder or a disk that cannot be written to
+        sys.exit(str(error))

@@ -1,0 +1,276 @@
+"""imdb_lstm.py: its constants, data, batches, model and training. The siblings share most of this, to the byte."""
+
+import csv
+import importlib
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+import data_files
+import imdb_lstm
+from conftest import texts_of, words_of
+
+
+def set_constants(monkeypatch, **constants):
+    for name, value in constants.items():
+        monkeypatch.setattr(imdb_lstm, name, value)
+
+
+# --- Constants -------------------------------------------------------------------------------------------------------
+
+CANNOT_WORK = [
+    ("DATA_FILE", None),
+    ("DATA_FILE", "data/imdb"),
+    ("VOCAB_SIZE", 3),
+    ("VOCAB_SIZE", 20_000.0),
+    ("MAX_LENGTH", 0),
+    ("MAX_LENGTH", "400"),
+    ("VALIDATION_SIZE", 1),
+    ("VALIDATION_SIZE", -0.1),
+    ("VALIDATION_SIZE", 5_000),
+    ("EMBEDDING_DIM", 0),
+    ("LSTM_UNITS", -1),
+    ("LSTM_UNITS", (64, 32)),
+    ("POOLING", "mean"),
+    ("DROPOUT", 1.0),
+    ("RECURRENT_DROPOUT", "0.2"),
+    ("OPTIMIZER", "Adan"),
+    ("OPTIMIZER", None),
+    ("OPTIMIZER", "get"),
+    ("LEARNING_RATE", 0),
+    ("LEARNING_RATE", float("nan")),
+    ("BATCH_SIZE", 0),
+    ("BATCH_SIZE", True),
+    ("EPOCHS", 2.5),
+    ("SEED", -1),
+    ("SEED", 2**32),
+]
+
+
+@pytest.mark.parametrize("name, value", CANNOT_WORK)
+def test_a_constant_that_cannot_work_is_named_before_data_is_loaded(in_folder, monkeypatch, name, value):
+    set_constants(monkeypatch, **{name: value})
+    monkeypatch.setattr(imdb_lstm, "load_data", lambda: pytest.fail("data was loaded"))
+    with pytest.raises(SystemExit) as stop:
+        imdb_lstm.main()
+    assert stop.value.code.startswith(f"{name} = {value!r} ") and "\n" not in stop.value.code
+    assert os.listdir() == []
+
+
+def test_every_constant_is_checked():
+    names = {name for name in vars(imdb_lstm) if name.isupper()}
+    assert {name for name, _ in CANNOT_WORK} == names
+
+
+# --- Data ------------------------------------------------------------------------------------------------------------
+
+
+def test_data_file_is_cut_at_the_front_and_to_the_vocabulary(in_folder, monkeypatch, small_sample):
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    set_constants(monkeypatch, VOCAB_SIZE=50, MAX_LENGTH=30)
+    (x_train, y_train), (x_test, y_test), words, source = imdb_lstm.load_data()
+    assert words == words_of(small_sample)[:46]
+    assert source == "built-in sample, not IMDB"
+    for texts, labels, part in (x_train, y_train, "train"), (x_test, y_test, "test"):
+        assert np.array_equal(labels, small_sample[f"y_{part}"])
+        for text, whole in zip(texts, texts_of(small_sample, part), strict=True):
+            assert text.tolist() == [id if id < 50 else 2 for id in whole[-30:]]
+    set_constants(monkeypatch, MAX_LENGTH=None)
+    (x_train, _), *_ = imdb_lstm.load_data()
+    assert [len(text) for text in x_train] == small_sample["train_lengths"].tolist()
+
+
+def test_a_damaged_data_file_ends_in_one_line(in_folder, small_sample):
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    with open(imdb_lstm.DATA_FILE, "rb") as file:
+        content = file.read()
+    for damaged in content[:1000], content[:-100], b"", b"text", content[:5000] + b"x" + content[5001:]:
+        with open(imdb_lstm.DATA_FILE, "wb") as file:
+            file.write(damaged)
+        with pytest.raises(SystemExit, match="data/imdb.npz is damaged") as stop:
+            imdb_lstm.load_data()
+        assert "\n" not in stop.value.code
+
+
+# --- Batches ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reviews():
+    """3,000 reviews as long as IMDB's are (log-normal, cut at 400); each is one id repeated, and its label that id."""
+    random = np.random.default_rng(0)
+    lengths = np.minimum(np.exp(random.normal(5.2, 0.66, size=3_000)).astype(int) + 5, 400)
+    return [np.full(length, row + 1, dtype="int32") for row, length in enumerate(lengths)], np.arange(1, 3_001)
+
+
+def epoch(dataset):
+    return [(ids.numpy(), labels.numpy()) for ids, labels in dataset]
+
+
+def test_every_review_comes_once_an_epoch_with_its_label(reviews):
+    dataset = imdb_lstm.batches(*reviews)
+    for _ in range(3):
+        seen = epoch(dataset)
+        assert len(seen) == len(dataset)
+        assert sorted(np.concatenate([labels for _, labels in seen])) == list(range(1, 3_001))
+        for ids, labels in seen:
+            assert len(ids) == len(labels) <= imdb_lstm.BATCH_SIZE
+            for row, label in zip(ids, labels):
+                text = reviews[0][label - 1]
+                assert row[len(row) - len(text) :].tolist() == text.tolist()
+                assert not row[: len(row) - len(text)].any()
+
+
+def test_order_and_company_change_each_epoch(reviews):
+    dataset = imdb_lstm.batches(*reviews)
+
+    def company(seen):
+        return {(int(one), int(other)) for _, labels in seen for one in labels for other in labels if one < other}
+
+    first, second = epoch(dataset), epoch(dataset)
+    assert len(company(first) & company(second)) < 0.5 * len(company(first))
+    widths = [[ids.shape[1] for ids, _ in seen] for seen in (first, second)]
+    assert widths[0] != widths[1]
+    assert abs(np.corrcoef(np.arange(len(widths[0])), widths[0])[0, 1]) < 0.6  # not from short to long
+
+
+def test_hardly_anything_is_padding(reviews):
+    dataset = imdb_lstm.batches(*reviews)
+    for _ in range(3):
+        assert sum(ids.size for ids, _ in epoch(dataset)) < 1.1 * sum(map(len, reviews[0]))
+
+
+def test_batches_may_start_with_equal_widths(monkeypatch):
+    """Keras would guess a fixed width from a few equal batches and fail at the next other one."""
+    set_constants(monkeypatch, BATCH_SIZE=2, VOCAB_SIZE=20, EMBEDDING_DIM=2, LSTM_UNITS=2)
+    texts = [np.ones(5, dtype="int32")] * 12 + [np.ones(9, dtype="int32")] * 2
+    imdb_lstm.build_model().fit(imdb_lstm.batches(texts, np.arange(14) % 2), epochs=2, shuffle=False, verbose=0)
+
+
+# --- The model -------------------------------------------------------------------------------------------------------
+
+BROWNLEE = dict(VOCAB_SIZE=5_000, EMBEDDING_DIM=32, LSTM_UNITS=100, POOLING="last", DROPOUT=0.0)
+RICE_LSTM = dict(VOCAB_SIZE=5_000, EMBEDDING_DIM=16, LSTM_UNITS=16, POOLING="last", DROPOUT=0.0)
+
+
+@pytest.mark.parametrize("constants, parameters", [(BROWNLEE, 213_301), (RICE_LSTM, 82_129)])
+def test_published_models_have_their_published_parameters(monkeypatch, constants, parameters):
+    set_constants(monkeypatch, **constants)
+    assert imdb_lstm.build_model().count_params() == parameters
+
+
+@pytest.mark.parametrize("pooling", ["max", "last"])
+def test_one_step_moves_every_parameter(monkeypatch, pooling):
+    set_constants(monkeypatch, VOCAB_SIZE=30, POOLING=pooling, DROPOUT=0.0)
+    keras.utils.set_random_seed(0)
+    model = imdb_lstm.build_model()
+    ids = np.random.default_rng(0).integers(0, 30, size=(16, 40))  # every id occurs
+    before = model.get_weights()
+    assert model.predict(ids, verbose=0).shape == (16, 1)
+    model.train_on_batch(ids, np.arange(16) % 2)
+    for old, new, variable in zip(before, model.get_weights(), model.variables):
+        assert (old != new).all(), variable.path
+
+
+@pytest.fixture
+def cudnn(monkeypatch):
+    """Makes Keras believe that there is a GPU and puts a recorder in the place of its cuDNN kernel for the LSTM.
+
+    Returns the list of calls, each (inputs, mask). Without a GPU Keras never asks whether a layer is eligible.
+    """
+    calls = []
+
+    def kernel(inputs, hidden, cell, *weights_and_mask_and_options):
+        calls.append((np.array(inputs), weights_and_mask_and_options[3]))
+        outputs = np.zeros((*inputs.shape[:2], hidden.shape[1]), dtype="float32")
+        return outputs[:, -1], outputs, [hidden, cell]
+
+    keras_rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")  # a function hides the module's name
+    monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
+    monkeypatch.setattr(keras_rnn, "_cudnn_lstm", kernel)
+    return calls
+
+
+def call(model):
+    model(np.random.default_rng(0).integers(1, 100, size=(4, 6)), training=True)
+
+
+@pytest.mark.parametrize("pooling", ["max", "last"])
+def test_the_model_runs_on_cudnn_without_a_mask(monkeypatch, cudnn, pooling):
+    set_constants(monkeypatch, POOLING=pooling)
+    model = imdb_lstm.build_model()
+    cudnn.clear()
+    call(model)
+    assert [mask for _, mask in cudnn] == [None]
+
+
+def test_recurrent_dropout_leaves_cudnn(monkeypatch, cudnn):
+    set_constants(monkeypatch, RECURRENT_DROPOUT=0.2)
+    model = imdb_lstm.build_model()
+    call(model)
+    assert cudnn == []
+
+
+def test_dropout_hides_the_same_numbers_at_all_words_of_a_review(monkeypatch, cudnn):
+    set_constants(monkeypatch, DROPOUT=0.5)
+    model = imdb_lstm.build_model()
+    cudnn.clear()
+    call(model)
+    hidden = cudnn[0][0] == 0
+    assert (hidden == hidden[:, :1]).all() and 0.3 < hidden.mean() < 0.7
+    assert (hidden[0] != hidden[1]).any()  # other numbers in each review
+
+
+# --- Training --------------------------------------------------------------------------------------------------------
+
+SMALL = dict(VOCAB_SIZE=200, EMBEDDING_DIM=8, LSTM_UNITS=8, EPOCHS=2)
+
+
+def result():
+    with open("runs/imdb_lstm/result.json") as file:
+        return json.load(file)
+
+
+def test_the_same_seed_gives_the_same_figures(in_folder, monkeypatch, small_sample):
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    losses = []
+    for seed in 1, 1, 2:
+        set_constants(monkeypatch, **SMALL, SEED=seed)
+        imdb_lstm.main()
+        losses.append(result()["test_loss"])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_without_validation_all_is_trained_on_and_every_epoch_run(in_folder, monkeypatch, small_sample):
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    set_constants(monkeypatch, **SMALL, VALIDATION_SIZE=0)
+    sizes = []
+    real = imdb_lstm.batches
+    monkeypatch.setattr(imdb_lstm, "batches", lambda texts, labels: sizes.append(len(texts)) or real(texts, labels))
+    imdb_lstm.main()
+    assert sizes == [600, 200] and result()["epochs"] == 2
+
+
+def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatch, small_sample):
+    """A learning rate that wrecks the network makes a late epoch worse; the saved model must be the best one's."""
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    set_constants(monkeypatch, **SMALL | dict(EPOCHS=12, LEARNING_RATE=0.3))
+    evaluated = []
+    real = keras.Model.evaluate
+    monkeypatch.setattr(
+        keras.Model, "evaluate", lambda self, x, *_, **kwargs: evaluated.append(len(x)) or real(self, x, *_, **kwargs)
+    )
+    imdb_lstm.main()
+    with open("runs/imdb_lstm/history.csv") as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["val_loss"]) for row in rows]
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert len(losses) < 12 and min(losses) < losses[-1]
+    assert evaluated == [1] * len(rows) + [2]  # batches of validation after each epoch, then those of test
+    model = keras.models.load_model("runs/imdb_lstm/model.keras")
+    (x_train, y_train), *_ = imdb_lstm.load_data()
+    loss, _ = real(model, imdb_lstm.batches(x_train[:120], y_train[:120]), verbose=0)
+    assert loss == pytest.approx(min(losses), abs=1e-5)

@@ -1,0 +1,129 @@
+"""Every training script as a person runs it: alone in a folder, with the built-in sample, and without any data."""
+
+import json
+import os
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import data_files
+import download_reuters
+import imdb_bilstm
+import imdb_cnn_lstm
+import imdb_lstm
+import imdb_stacked_lstm
+import reuters_rnn
+from conftest import ROOT, run
+
+MODULES = {
+    module.__name__: module for module in (imdb_lstm, imdb_stacked_lstm, imdb_bilstm, imdb_cnn_lstm, reuters_rnn)
+}
+
+
+@pytest.fixture(scope="module", params=MODULES)
+def done(request, tmp_path_factory, sample):
+    """A script with its defaults, run alone in a folder with the sample. Returns its name, its folder and the process."""
+    script = request.param
+    folder = tmp_path_factory.mktemp("alone")
+    shutil.copy(ROOT / f"{script}.py", folder)
+    if script == "reuters_rnn":
+        sample = download_reuters.from_sample()
+    data_files.write(str(folder / MODULES[script].DATA_FILE), sample)
+    return script, folder, run(f"{script}.py", folder)
+
+
+def load(script, folder, monkeypatch):
+    """Returns the saved model and the test texts and labels."""
+    monkeypatch.chdir(folder)
+    _, (x_test, y_test), *_ = MODULES[script].load_data()
+    return keras.models.load_model(f"runs/{script}/model.keras"), x_test, y_test
+
+
+def test_it_learns_and_writes_its_run(done):
+    script, folder, process = done
+    assert process.returncode == 0, process.stderr
+    result = json.loads((folder / "runs" / script / "result.json").read_text())
+    source = "built-in sample, not " + ("Reuters" if script == "reuters_rnn" else "IMDB")
+    assert result["test_accuracy"] > 0.95
+    assert result["seconds"] < 120
+    assert result["source"] == source
+    keys = "script source test_accuracy test_loss epochs seconds parameters device versions constants classes".split()
+    assert list(result) == [*keys, "model.keras sha256", "vocabulary.txt sha256"]
+    assert result["constants"] == {
+        name: list(value) if type(value) is tuple else value
+        for name, value in vars(MODULES[script]).items()
+        if name.isupper()
+    }
+    lines = process.stdout.splitlines()
+    for name, value in result["constants"].items():
+        assert f"{name} = {tuple(value) if type(value) is list else value!r}" in lines
+    assert lines[-1].startswith(f"{script}: test accuracy {result['test_accuracy']:.2%}, test loss ")
+    assert lines[-1].endswith(f"({source})")
+    assert f"python predict.py runs/{script}/model.keras" in lines[-2] + process.stdout
+    files = ["history.csv", "model.keras", "result.json", "vocabulary.txt"]
+    assert sorted(os.listdir(folder / "runs" / script)) == files
+    assert len((folder / "runs" / script / "history.csv").read_text().splitlines()) == result["epochs"] + 1
+
+
+def test_the_saved_model_gives_the_same_figures(done, monkeypatch):
+    script, folder, _ = done
+    model, x_test, y_test = load(script, folder, monkeypatch)
+    loss, accuracy = model.evaluate(MODULES[script].batches(x_test, y_test), verbose=0)
+    result = json.loads((folder / "runs" / script / "result.json").read_text())
+    assert loss == pytest.approx(result["test_loss"], abs=1e-6)
+    assert accuracy == pytest.approx(result["test_accuracy"], abs=1e-6)
+
+
+def test_padding_does_not_decide(done, monkeypatch):
+    """A text alone and with padding, as much as a batch may hold: no probability moves by more than 0.02."""
+    script, folder, _ = done
+    model, x_test, _ = load(script, folder, monkeypatch)
+    for text in x_test[:40]:
+        padded = [keras.utils.pad_sequences([text], len(text) + count) for count in (0, 1, 5, len(text) // 4)]
+        alone, *others = [model.predict_on_batch(row)[0] for row in padded]
+        assert max(np.abs(other - alone).max() for other in others) < 0.02
+
+
+@pytest.mark.parametrize("script", MODULES)
+def test_without_data_and_network_it_ends_in_one_line(script, tmp_path):
+    shutil.copy(ROOT / f"{script}.py", tmp_path)
+    process = run(f"{script}.py", tmp_path)
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    last = process.stderr.splitlines()[-1]
+    assert MODULES[script].DATA_FILE in last
+    assert ("download_reuters.py" if script == "reuters_rnn" else "download_imdb.py") in last
+    assert os.listdir(tmp_path) == [f"{script}.py"]
+
+
+def test_help_is_the_docstring_and_anything_else_is_refused(tmp_path):
+    process = run(ROOT / "imdb_lstm.py", tmp_path, "--help")
+    assert process.returncode == 0 and imdb_lstm.__doc__.strip() in process.stdout
+    process = run(ROOT / "imdb_lstm.py", tmp_path, "--epochs", "3")
+    assert process.returncode == 2 and "--epochs" in process.stderr and "Traceback" not in process.stderr
+
+
+def test_the_topics_are_shown_by_name_share_and_recall(done):
+    script, _, process = done
+    if script != "reuters_rnn":
+        pytest.skip("only reuters_rnn.py has topics")
+    lines = process.stdout.splitlines()
+    start = lines.index("share of the test texts and recall, by topic:")
+    cells = [line[place : place + 30].split() for place in (0, 33, 66) for line in lines[start + 1 : start + 17]]
+    cells = [cell for cell in cells if cell]
+    labels = download_reuters.from_sample()["y_test"]
+    counts = np.bincount(labels, minlength=46)
+    shares = [float(share.rstrip("%")) for _, share, _ in cells]
+    assert sorted(name for name, *_ in cells) == sorted(download_reuters.TOPICS)
+    assert shares == sorted(shares, reverse=True)
+    for name, share, recall in cells:
+        assert float(share.rstrip("%")) == pytest.approx(
+            100 * counts[download_reuters.TOPICS.index(name)] / len(labels), abs=0.05
+        )
+    overall = sum(
+        float(share.rstrip("%")) * float(recall.rstrip("%")) / 100 for _, share, recall in cells if recall != "-"
+    )
+    accuracy = float(lines[-1].split("test accuracy ")[1].split("%")[0])
+    assert overall == pytest.approx(accuracy, abs=1.5)
+    assert lines[start + 17].startswith("accuracy of always saying ")
