@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import math
 import os
 import pathlib
 import sys
@@ -53,10 +54,11 @@ class Classifier:
                     raise ModelError(f"{file} is not the one that the run of {path.parent / 'result.json'} wrote")
             self.classes = self.result["classes"]
             self.max_length = self.result["constants"]["MAX_LENGTH"]
+            self.padding = self.result["constants"]["PADDING"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"result.json or vocabulary.txt beside {path} is missing or damaged ({error!r}): a model needs the files "
-                "of its run; train it again, or keep its folder together"
+                f"result.json or vocabulary.txt beside {path} is missing or damaged ({first_line(error)}): "
+                "a model needs the files of its run. Keep them together, or train again"
             ) from None
         self.ids = {word: id for id, word in enumerate(words, FIRST_WORD_ID)}
         import keras  # here, because it takes seconds, and what is wrong with the files can be said before
@@ -73,8 +75,8 @@ class Classifier:
     def probabilities(self, texts, one_batch=False):
         """Returns an array of shape (texts, classes) from lists of ids, of which the last MAX_LENGTH are read.
 
-        Texts of one length are read together, without padding, so that no text's answer depends on its company;
-        `one_batch` reads all of them at once, with zeros in front of the shorter ones.
+        Only texts of one length are read together, so that no text's answer depends on its company in the least;
+        `one_batch` reads all of them at once, which hardly matters and is faster.
         """
         import keras
 
@@ -85,7 +87,9 @@ class Classifier:
             rows = np.flatnonzero(lengths == length)
             for start in range(0, len(rows), BATCH_SIZE):
                 batch = rows[start : start + BATCH_SIZE]
-                output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch]))
+                # The same zeros in front as in training.
+                width = self.padding * (math.ceil(max(len(texts[row]) for row in batch) / self.padding) + 1)
+                output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch], width))
                 for row, own in zip(batch, output):
                     # Where there are two classes, the network gives the probability of the second.
                     answers[row] = np.array([1 - own[0], own[0]]) if len(own) == 1 else own
@@ -166,7 +170,7 @@ def words_of(answer):
 
 
 def texts_from(arguments):
-    """Yields lists of texts: those of the command line, or of the lines of standard input where there are none or "-"."""
+    """Yields lists of texts: those of the command line or, where there are none or "-", lines of standard input."""
     if arguments and arguments != ["-"]:
         # Bytes of the command line that are not UTF-8 arrive as lone surrogates.
         yield [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in arguments]

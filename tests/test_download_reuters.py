@@ -5,7 +5,6 @@ import json
 
 import keras
 import numpy as np
-import pytest
 from sklearn.linear_model import LogisticRegression
 
 import conftest

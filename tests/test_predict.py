@@ -38,6 +38,12 @@ def runs(tmp_path_factory, sample):
         return {"imdb_lstm": imdb, "reuters_rnn": train(reuters_rnn, reuters, folder, patch, EPOCHS=2)}
 
 
+def probability_of(model, ids):
+    """Returns what a model says of one text when it is given it as in training."""
+    (batch, _), *_ = imdb_lstm.batches([np.array(ids)], np.array([0]))
+    return float(model.predict_on_batch(batch)[0, 0])
+
+
 def ask(capsys, *arguments):
     capsys.readouterr()
     predict.main([str(argument) for argument in arguments])
@@ -57,7 +63,7 @@ def test_its_probabilities_are_those_of_the_model_on_the_test_set(runs, sample, 
     ids = texts_of(sample, "test")[:5]
     texts = [" ".join(words[id] for id in text[1:]) for text in ids]
     model = keras.models.load_model(runs["imdb_lstm"])
-    expected = [float(model.predict_on_batch(text[None])[0, 0]) for text in ids]
+    expected = [probability_of(model, text) for text in ids]
     answers = [json.loads(line) for line in ask(capsys, "--json", runs["imdb_lstm"], *texts).splitlines()]
     assert [answer["probabilities"]["positive"] for answer in answers] == pytest.approx(expected, abs=1e-6)
 
@@ -148,9 +154,7 @@ def test_a_text_of_100_000_words_is_read_to_its_end(runs, capsys):
     last = " ".join(["dull"] * (imdb_lstm.MAX_LENGTH - 8)) + " the film was not dull it was charming"
     model = keras.models.load_model(runs["imdb_lstm"])
     ids = predict.Classifier(runs["imdb_lstm"]).encode(last.split())[1:]
-    assert answer["probabilities"]["positive"] == pytest.approx(
-        float(model.predict_on_batch(np.array([ids]))[0, 0]), abs=1e-5
-    )
+    assert answer["probabilities"]["positive"] == pytest.approx(probability_of(model, ids), abs=1e-5)
     assert len(ask(capsys, runs["imdb_lstm"], text)) < 120
 
 
