@@ -78,7 +78,7 @@ def split(texts, labels, source):
 
 # --- The built-in sample ---------------------------------------------------------------------------------------------
 
-SAMPLE_SIZE = 7_500
+SAMPLE_SIZE = 5_000
 
 # What the wires of each topic talk of, in the order of TOPICS.
 SUBJECTS = [

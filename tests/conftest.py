@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,7 @@ import pytest
 
 import data_files
 import download_imdb
+import download_reuters
 
 ROOT = pathlib.Path(__file__).parents[1]
 CACHE = os.path.join(KERAS_HOME.name, "datasets")
@@ -69,6 +71,24 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("the real data (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, sample):
+    """A function that runs a training script with its defaults, alone in a folder with its built-in sample.
+
+    It returns the folder and the finished process; each script is run once.
+    """
+
+    @functools.cache
+    def train(script):
+        folder = tmp_path_factory.mktemp(script)
+        shutil.copy(ROOT / f"{script}.py", folder)
+        name, data = ("reuters", download_reuters.from_sample()) if script == "reuters_rnn" else ("imdb", sample)
+        data_files.write(str(folder / "data" / f"{name}.npz"), data)
+        return folder, run(f"{script}.py", folder)
+
+    return train
 
 
 def run(script, folder, *arguments):

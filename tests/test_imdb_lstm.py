@@ -247,14 +247,22 @@ def test_the_same_seed_gives_the_same_figures(in_folder, monkeypatch, small_samp
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_without_validation_all_is_trained_on_and_every_epoch_run(in_folder, monkeypatch, small_sample):
+@pytest.mark.parametrize("share, held_out", [(0.2, 120), (0, 0)])
+def test_validation_is_cut_off_the_front_of_train(in_folder, monkeypatch, small_sample, share, held_out):
+    """And without validation all is trained on, and every epoch run."""
     data_files.write(imdb_lstm.DATA_FILE, small_sample)
-    set_constants(monkeypatch, **SMALL, VALIDATION_SIZE=0)
-    sizes = []
+    set_constants(monkeypatch, **SMALL, VALIDATION_SIZE=share)
+    used = []
     real = imdb_lstm.batches
-    monkeypatch.setattr(imdb_lstm, "batches", lambda texts, labels: sizes.append(len(texts)) or real(texts, labels))
+    monkeypatch.setattr(imdb_lstm, "batches", lambda texts, labels: used.append((texts, labels)) or real(texts, labels))
     imdb_lstm.main()
-    assert sizes == [600, 200] and result()["epochs"] == 2
+    (x_train, y_train), (x_test, y_test), *_ = imdb_lstm.load_data()
+    expected = [(x_train[held_out:], y_train[held_out:]), (x_train[:held_out], y_train[:held_out]), (x_test, y_test)]
+    expected = [pair for pair in expected if len(pair[0])]
+    for (texts, labels), (expected_texts, expected_labels) in zip(used, expected, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(texts, expected_texts, strict=True))
+        assert np.array_equal(labels, expected_labels)
+    assert held_out or result()["epochs"] == 2
 
 
 def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatch, small_sample):

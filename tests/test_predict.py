@@ -10,32 +10,15 @@ import numpy as np
 import pytest
 
 import data_files
-import download_imdb
-import download_reuters
 import imdb_lstm
 import predict
-import reuters_rnn
 from conftest import ROOT, run, texts_of
 
 
-def train(module, data, folder, monkeypatch, **constants):
-    """Trains a script on some data in a folder and returns the path of its model."""
-    monkeypatch.chdir(folder)
-    for name, value in constants.items():
-        monkeypatch.setattr(module, name, value)
-    data_files.write(module.DATA_FILE, data)
-    module.main()
-    return folder / "runs" / module.__name__ / "model.keras"
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, sample):
-    """The runs of imdb_lstm.py and of reuters_rnn.py on the samples: {script: path of its model}."""
-    folder = tmp_path_factory.mktemp("runs")
-    reuters = download_reuters.from_sample()
-    with pytest.MonkeyPatch.context() as patch:
-        imdb = train(imdb_lstm, sample, folder, patch)
-        return {"imdb_lstm": imdb, "reuters_rnn": train(reuters_rnn, reuters, folder, patch, EPOCHS=2)}
+@pytest.fixture
+def runs(trained):
+    """{script: path of its model} for two scripts that ran on their samples."""
+    return {script: trained(script)[0] / "runs" / script / "model.keras" for script in ("imdb_lstm", "reuters_rnn")}
 
 
 def probability_of(model, ids):
@@ -193,8 +176,3 @@ def test_as_a_process(runs, tmp_path):
     assert done.returncode == 0 and done.stdout.startswith("positive")
     done = run(ROOT / "predict.py", tmp_path, tmp_path / "none.keras", "text")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "there is no model" in done.stderr
-
-
-def test_the_tokeniser_is_that_of_the_data():
-    assert predict.tokenise is data_files.tokenise
-    assert download_imdb.data_files.tokenise is predict.tokenise
