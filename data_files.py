@@ -272,6 +272,7 @@ def from_network(corpus):
         path = fetch(os.path.basename(url), url, corpus.archives[url])
         return from_raw(corpus, files_in_archive(path, corpus.member_name), os.path.basename(url))
 
+    print(f"looking for {corpus.name} on the network ...", file=sys.stderr, flush=True)
     socket.setdefaulttimeout(TIMEOUT)
     urls = [KERAS_URL + name for name in corpus.keras_files]
     ways = [(urls[0], lambda: from_keras(corpus)), *((url, lambda: from_archive(url)) for url in corpus.archives)]
@@ -314,6 +315,7 @@ def from_keras(corpus):
         index_path = fetch(name, KERAS_URL + name, file_hash)
     from keras import datasets
 
+    print(f"reading {corpus.keras_name}.npz ...", file=sys.stderr, flush=True)
     (x_train, y_train), (x_test, y_test) = getattr(datasets, corpus.keras_name).load_data()
     with open(index_path, encoding="utf-8") as file:
         ranks = json.load(file)

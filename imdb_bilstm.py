@@ -15,7 +15,7 @@
     python download_imdb.py
     python imdb_bilstm.py
 
-RESULTS
+@imdb_bilstm@
 """
 
 import argparse

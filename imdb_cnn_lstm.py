@@ -18,7 +18,7 @@
 An LSTM cannot start on a word before it has finished the one before, so its time grows with the number of steps. Here
 it takes only a POOL_SIZE-th of them; the convolution sees all windows at once and costs little.
 
-RESULTS
+@imdb_cnn_lstm@
 """
 
 import argparse

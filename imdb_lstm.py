@@ -13,7 +13,9 @@
     python download_imdb.py
     python imdb_lstm.py
 
-RESULTS
+@imdb_lstm@
+When the order of words hardly matters, something simpler will do: logistic regression on TF-IDF word counts reaches 88.5 %
+on the same reviews, in seconds.
 """
 
 import argparse

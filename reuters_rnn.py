@@ -18,7 +18,8 @@ comes back the same way, a product of as many factors, most of them below one. S
 and the network never learns that an early word mattered; LSTM and GRU carry their memory past each word through a gate
 that training can hold open.
 
-RESULTS
+@reuters_rnn@
+When only the topics matter, something simpler will do: logistic regression on TF-IDF word counts reaches 80.9 %.
 """
 
 import argparse
