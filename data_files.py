@@ -373,6 +373,21 @@ def digest(path, like):
         return hashlib.file_digest(file, "sha256" if len(like) == 64 else "md5").hexdigest()
 
 
+# --- Built-in samples ------------------------------------------------------------------------------------------------
+
+
+def pick(random, items):
+    return items[random.randint(len(items))]
+
+
+def strew(random, sentences, count, templates, words):
+    """Returns the sentences as one text, with `count` more in between: templates filled with random words."""
+    for _ in range(count):
+        sentence = pick(random, templates).format(**{name: pick(random, choice) for name, choice in words.items()})
+        sentences.insert(random.randint(len(sentences) + 1), sentence)
+    return " ".join(sentences)
+
+
 # --- Archives and folders of raw texts -------------------------------------------------------------------------------
 
 
