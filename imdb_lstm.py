@@ -13,9 +13,10 @@
     python download_imdb.py
     python imdb_lstm.py
 
-@imdb_lstm@
-When the order of words hardly matters, something simpler will do: logistic regression on TF-IDF word counts reaches 88.5 %
-on the same reviews, in seconds.
+Reaches 87.1 ± 0.3 % on IMDB's test set (mean and standard deviation of 3 seeds), in 2 to 3 epochs and 74 to 125 s on
+two shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. When the order of words hardly
+matters, something simpler will do: logistic regression on TF-IDF word counts reaches 88.5 % on the same reviews, in
+seconds.
 """
 
 import argparse

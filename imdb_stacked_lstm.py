@@ -14,8 +14,8 @@
     python download_imdb.py
     python imdb_stacked_lstm.py
 
-@imdb_stacked_lstm@
-On reviews a second layer buys nothing but time: `imdb_lstm.py` does as well.
+Reaches 85.8 % on IMDB's test set (one seed), in 3 epochs and 123 s on two shared cores of an AMD EPYC, with Python
+3.11, TensorFlow 2.21 and Keras 3.15. On reviews a second layer buys nothing but time: `imdb_lstm.py` does as well.
 """
 
 import argparse
