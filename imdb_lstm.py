@@ -129,7 +129,7 @@ def batches(texts, labels):
     Each batch is a pair, ids of shape (batch, time) and labels of shape (batch,). Padding stands in front: the network
     has just read the last word when it gives its last output, and it needs no mask, which keeps cuDNN possible.
     Even the longest text of a batch gets some zeros. While reading them the network settles in one state, from which
-    more zeros hardly move it; so a text gets the same answer in any company.
+    more zeros hardly move it; so a text gets nearly the same answer in any company.
     """
     lengths = np.array([len(text) for text in texts])
     random = np.random.default_rng(SEED)
