@@ -161,8 +161,8 @@ def build_model():
     model = keras.Sequential([keras.Input(shape=(None,), dtype="int32")])
     model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM))
     for depth, units in enumerate(LSTM_UNITS, 1):
-        # The layer above wants the outputs at all words, and so does the maximum. In the last output, the half that
-        # reads backwards has just reached the first word: Keras turns its outputs round to stand beside the others.
+        # The layer above wants the outputs at all words, and so does the maximum; there Keras turns the backward half
+        # round, so that both halves of an output stand at the same word. With "last" that half ends at the front.
         every_step = depth < len(LSTM_UNITS) or POOLING == "max"
         lstm = layers.LSTM(units, dropout=DROPOUT, recurrent_dropout=RECURRENT_DROPOUT, return_sequences=every_step)
         model.add(layers.Bidirectional(lstm, merge_mode=MERGE_MODE))

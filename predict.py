@@ -75,8 +75,8 @@ class Classifier:
     def probabilities(self, texts, one_batch=False):
         """Returns an array of shape (texts, classes) from lists of ids, of which the last MAX_LENGTH are read.
 
-        Only texts of one length are read together, so that no text's answer depends on its company in the least;
-        `one_batch` reads all of them at once, which hardly matters and is faster.
+        Only texts of one length are read together, so that no text's answer depends on its company in the least.
+        `one_batch` reads texts of different lengths together, BATCH_SIZE at a time: faster, and hardly different.
         """
         import keras
 
