@@ -159,7 +159,9 @@ def batches(texts, labels):
     shapes = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=shapes)
     count = math.ceil(len(texts) / BATCH_SIZE)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # with its tuner TensorFlow sometimes idles at the end of an epoch, as long again
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(options)
 
 
 def build_model():

@@ -1,7 +1,9 @@
 """The scripts are copies of one skeleton on purpose. What is equal in them is held equal here, to the byte."""
 
 import ast
+import importlib
 
+import numpy as np
 import pytest
 
 from conftest import ROOT
@@ -87,3 +89,19 @@ def test_no_script_imports_a_neighbour(script):
             assert not neighbours & {name.name.split(".")[0] for name in node.names}
         if isinstance(node, ast.ImportFrom):
             assert node.module.split(".")[0] not in neighbours
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_hardly_anything_is_padding(script):
+    """Padding is work for nothing. Padded to MAX_LENGTH, texts of real lengths would be 1.9 to 3 times as long.
+
+    The logarithms of the lengths of IMDB's reviews have mean 5.26 and standard deviation 0.64; of Reuters's wires 4.62
+    and 0.84.
+    """
+    module = importlib.import_module(script)
+    count, mean, deviation = (9_000, 4.62, 0.84) if script == "reuters_rnn" else (25_000, 5.26, 0.64)
+    lengths = np.exp(np.random.default_rng(0).normal(mean, deviation, count)).astype(int).clip(1, module.MAX_LENGTH)
+    dataset = module.batches([np.ones(length, dtype="int32") for length in lengths], np.zeros(count, dtype="int64"))
+    for _ in range(2):
+        positions = sum(ids.size for ids, _ in dataset.as_numpy_iterator())
+        assert positions < 1.15 * lengths.sum()

@@ -1,0 +1,125 @@
+"""The recipes that were measured: our defaults, every published variant, what the plots need, and the baselines.
+
+A recipe is a script and the constants in which it differs from the script's defaults. `published` is the test accuracy
+in per cent that `source` gives. `note` says what our constants cannot say of it, or how to read the published figure.
+"""
+
+import dataclasses
+
+IMDB_SCRIPTS = "imdb_lstm", "imdb_stacked_lstm", "imdb_bilstm", "imdb_cnn_lstm"
+
+
+@dataclasses.dataclass
+class Preset:
+    script: str
+    constants: dict = dataclasses.field(default_factory=dict)
+    published: float | None = None
+    source: str = ""
+    note: str = ""
+
+
+# What the textbooks have in common: Keras's own defaults, and the last output.
+TEXTBOOK = {
+    "VALIDATION_SIZE": 0,
+    "POOLING": "last",
+    "DROPOUT": 0,
+    "RECURRENT_DROPOUT": 0,
+    "OPTIMIZER": "Adam",
+    "LEARNING_RATE": 0.001,
+}
+BROWNLEE = TEXTBOOK | {
+    "VOCAB_SIZE": 5_000,
+    "MAX_LENGTH": 500,
+    "EMBEDDING_DIM": 32,
+    "LSTM_UNITS": 100,
+    "BATCH_SIZE": 64,
+    "EPOCHS": 3,
+}
+RICE = TEXTBOOK | {
+    "VOCAB_SIZE": 5_000,
+    "MAX_LENGTH": None,
+    "VALIDATION_SIZE": 0.4,
+    "EMBEDDING_DIM": 16,
+    "BATCH_SIZE": 512,
+    "EPOCHS": 12,
+}
+VIDEO = TEXTBOOK | {
+    "VOCAB_SIZE": 1_000,
+    "MAX_LENGTH": 300,
+    "EMBEDDING_DIM": 50,
+    "OPTIMIZER": "RMSprop",
+    "BATCH_SIZE": 32,
+    "EPOCHS": 10,
+}
+KERAS = TEXTBOOK | {"VOCAB_SIZE": 20_000, "EMBEDDING_DIM": 128, "BATCH_SIZE": 32}
+KERAS_CNN = {"FILTERS": 64, "KERNEL_SIZE": 5, "POOL_SIZE": 4, "LSTM_UNITS": 70, "DROPOUT": 0.25, "BATCH_SIZE": 30}
+REUTERS = TEXTBOOK | {
+    "VOCAB_SIZE": 10_000,
+    "MAX_LENGTH": 500,
+    "VALIDATION_SIZE": 0.2,
+    "EMBEDDING_DIM": 100,
+    "UNITS": (32,),
+    "BIDIRECTIONAL": False,
+    "BATCH_SIZE": 128,
+    "EPOCHS": 5,
+}
+
+PRESETS = {script: Preset(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")} | {
+    "brownlee": Preset(
+        "imdb_lstm",
+        BROWNLEE,
+        source="machinelearningmastery.com",
+        note="published as about 86 to 87 %",
+    ),
+    "lab_dropout": Preset(
+        "imdb_lstm",
+        BROWNLEE | {"DROPOUT": 0.2, "RECURRENT_DROPOUT": 0.2},
+        published=86.63,
+    ),
+    "rice_lstm": Preset("imdb_lstm", RICE | {"LSTM_UNITS": 16}, published=86.17),
+    "rice_bilstm": Preset("imdb_bilstm", RICE | {"LSTM_UNITS": (16,)}, published=85.26),
+    "rice_deep_bilstm": Preset(
+        "imdb_bilstm",
+        RICE | {"EMBEDDING_DIM": 64, "LSTM_UNITS": (32, 16), "DROPOUT": 0.25, "EPOCHS": 3},
+        published=85.17,
+        note="published with dropout 0.3 before the first layer and 0.2 before the second",
+    ),
+    "keras_docs": Preset(
+        "imdb_bilstm",
+        KERAS | {"MAX_LENGTH": 200, "LSTM_UNITS": (64, 64), "EPOCHS": 2},
+        published=84.28,
+        source="keras.io, bidirectional_lstm_imdb",
+        note="its validation set is the test set; an older log of the same page gives 86.8",
+    ),
+    "keras_lstm": Preset(
+        "imdb_lstm",
+        KERAS | {"MAX_LENGTH": 80, "LSTM_UNITS": 128, "DROPOUT": 0.2, "RECURRENT_DROPOUT": 0.2, "EPOCHS": 15},
+        published=82,
+        source="Keras's examples, imdb_lstm; the figure is from Keras's issue 2739",
+    ),
+    "keras_bilstm": Preset(
+        "imdb_bilstm",
+        KERAS | {"MAX_LENGTH": 100, "LSTM_UNITS": (64,), "DROPOUT": 0.5, "EPOCHS": 4},
+        published=81.46,
+        source="Keras's examples, imdb_bidirectional_lstm",
+        note="published with the dropout behind the LSTM, not before it",
+    ),
+    "keras_cnn_lstm": Preset(
+        "imdb_cnn_lstm",
+        KERAS | KERAS_CNN | {"MAX_LENGTH": 100, "EPOCHS": 2},
+        published=84.98,
+        source="Keras's examples, imdb_cnn_lstm",
+    ),
+    "video_lstm": Preset("imdb_lstm", VIDEO | {"LSTM_UNITS": 10}),
+    "video_stacked": Preset("imdb_stacked_lstm", VIDEO | {"LSTM_UNITS": (10, 10)}),
+    "video_bilstm": Preset("imdb_bilstm", VIDEO | {"LSTM_UNITS": (10,)}),
+    "video_cnn_lstm": Preset(
+        "imdb_cnn_lstm",
+        VIDEO | {"FILTERS": 10, "KERNEL_SIZE": 3, "POOL_SIZE": 2, "LSTM_UNITS": 10},
+    ),
+    "reuters_simple_rnn": Preset("reuters_rnn", REUTERS | {"CELL": "SimpleRNN"}, published=50.85),
+    "reuters_deep_rnn": Preset("reuters_rnn", REUTERS | {"CELL": "SimpleRNN", "UNITS": (32,) * 4}),
+    "reuters_lstm": Preset("reuters_rnn", REUTERS | {"CELL": "LSTM", "DROPOUT": 0.5}),
+    "reuters_gru": Preset("reuters_rnn", REUTERS | {"CELL": "GRU"}),
+    "reuters_bilstm": Preset("reuters_rnn", REUTERS | {"CELL": "LSTM", "BIDIRECTIONAL": True}),
+}

@@ -1,0 +1,43 @@
+"""What the programs in this folder share."""
+
+import importlib
+import os
+import pathlib
+import platform
+import sys
+
+import keras
+import tensorflow as tf
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+sys.path.insert(0, str(ROOT))  # where the training scripts are
+
+
+def configure(script, constants):
+    """Returns a training script as a module, with its defaults but for the given constants."""
+    module = importlib.import_module(script)
+    if not hasattr(module, "defaults"):
+        module.defaults = {name: value for name, value in vars(module).items() if name.isupper()}
+    unknown = sorted(constants.keys() - module.defaults.keys())
+    if unknown:
+        raise ValueError(f"{script}.py has no constant {', '.join(unknown)}")
+    vars(module).update(module.defaults | constants)
+    module.check_constants()
+    return module
+
+
+def machine():
+    """Returns a line that names the machine and the versions."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
+    versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    return f"{os.cpu_count()} cores of {name}, {versions}"
+
+
+def table(head, rows):
+    """Returns a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -1,0 +1,196 @@
+"""The programs in results/: the recipes fit the scripts, runs are stored and resumed, figures are computed right."""
+
+import collections
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import data_files
+from conftest import ROOT, run
+
+sys.path.insert(0, str(ROOT / "results"))
+
+import baselines
+import benchmark
+import presets
+import reproduce
+import tools
+
+# The parameters that the sources give for their models.
+PARAMETERS = {"brownlee": 213_301, "rice_lstm": 82_129, "rice_bilstm": 84_257}
+
+
+@pytest.fixture(autouse=True)
+def defaults_again():
+    """Undoes what `configure` did to the modules of the scripts."""
+    yield
+    for preset in presets.PRESETS.values():
+        tools.configure(preset.script, {})
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_recipes_fit_their_scripts(name):
+    preset = presets.PRESETS[name]
+    module = tools.configure(preset.script, preset.constants)
+    assert all(getattr(module, constant) == value for constant, value in preset.constants.items())
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_published_models_have_their_published_parameters(name):
+    preset = presets.PRESETS[name]
+    model = tools.configure(preset.script, preset.constants).build_model()
+    assert model.count_params() == PARAMETERS[name]
+
+
+def test_a_recipe_with_an_unknown_constant_is_refused():
+    with pytest.raises(ValueError, match="no constant LSTM_UNIT$"):
+        tools.configure("imdb_lstm", {"LSTM_UNIT": 3})
+
+
+def test_a_recipe_leaves_nothing_behind():
+    tools.configure("imdb_lstm", {"EPOCHS": 77})
+    assert tools.configure("imdb_lstm", {}).EPOCHS != 77
+
+
+def test_code_is_the_same_with_other_comments_and_constants_only(tmp_path):
+    def code(text):
+        (tmp_path / "script.py").write_text(text)
+        return reproduce.code_of(tmp_path / "script.py")
+
+    script = '"""What it does."""\nEPOCHS = 3  # at most\n\n\ndef main():\n    """Does it."""\n    print(EPOCHS)\n'
+    same = '"""Something."""\nEPOCHS = 4\n\n\ndef main():\n    # Prints.\n    print(EPOCHS)\n'
+    assert code(script) == code(same) != code(script.replace("print", "repr"))
+
+
+@pytest.fixture
+def tiny(in_folder, small_sample, monkeypatch):
+    """A folder with a small data file and two recipes of seconds; runs are made in this process and counted."""
+    data_files.write("data/imdb.npz", small_sample)
+    data_files.write("data/reuters.npz", small_sample)
+    small = {"VOCAB_SIZE": 300, "EMBEDDING_DIM": 4, "LSTM_UNITS": 4, "EPOCHS": 1}
+    recipes = {"imdb_lstm": presets.Preset("imdb_lstm"), "small": presets.Preset("imdb_lstm", small, 12.3)}
+    monkeypatch.setattr(reproduce, "PRESETS", recipes)
+    monkeypatch.setattr(reproduce, "FOLDER", in_folder)
+    monkeypatch.setattr(reproduce.plots, "FOLDER", in_folder)
+    monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
+    monkeypatch.setattr(reproduce, "identity", lambda name, seed: {"recipe": name, "seed": seed, "code": code[0]})
+    code, made = ["one"], []
+    monkeypatch.setattr(
+        reproduce, "run_in_process", lambda name, seed: made.append((name, seed)) or reproduce.train(name, seed)
+    )
+
+    def command(*arguments):
+        made.clear()
+        monkeypatch.setattr(sys, "argv", ["reproduce.py", *arguments])
+        reproduce.main()
+        return list(made)
+
+    command.code = code
+    return command
+
+
+def test_runs_are_stored_and_not_repeated(tiny, capsys):
+    assert tiny("small", "--seeds", "2") == [("small", 1), ("small", 2)]
+    runs = [json.loads(line) for line in open("runs.jsonl")]
+    assert [line["seed"] for line in runs] == [1, 2]
+    assert all(0 < line["test_accuracy"] < 1 and len(line["history"]["val_loss"]) == 1 for line in runs)
+    assert tiny("small", "--seeds", "3") == [("small", 3)]
+    text = open("results.md").read()
+    values = [100 * json.loads(line)["test_accuracy"] for line in open("runs.jsonl")]
+    assert f"| 12.3 | {np.mean(values):.1f} ± {np.std(values, ddof=1):.1f} (3) |" in text
+    capsys.readouterr()
+    assert tiny("--list") == []
+    assert f"small                        published 12.3    ours {np.mean(values):.1f}" in capsys.readouterr().out
+    tiny.code[0] = "two"  # other code: its figures are not the old ones
+    assert tiny("small", "--seeds", "1") == [("small", 1)]
+
+
+def test_an_interrupted_command_goes_on_where_it_was(tiny, monkeypatch):
+    real = reproduce.run_in_process
+
+    def interrupted(name, seed):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return real(name, seed)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(reproduce, "run_in_process", interrupted)
+        tiny("small", "--seeds", "3")
+    assert tiny("small", "--seeds", "3") == [("small", 2), ("small", 3)]
+
+
+def test_unknown_recipes_and_parts_are_named(in_folder):
+    for program in "reproduce.py", "benchmark.py":
+        process = run(ROOT / "results" / program, in_folder, "nonsense")
+        assert process.returncode == 2 and "'nonsense'" in process.stderr.splitlines()[-1]
+    process = run(ROOT / "results" / "benchmark.py", in_folder, "startup")
+    assert process.returncode == 1 and process.stderr.splitlines()[-1].startswith("There is no data/imdb.npz")
+
+
+# --- Baselines -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bags():
+    """Texts of two classes in which the words tell the class, but for words that both have: train and test."""
+    random = np.random.default_rng(0)
+
+    def part(count):
+        labels = random.integers(0, 2, count)
+        words = [random.integers(4, 40, 12) for _ in labels]
+        texts = [
+            np.where(random.random(12) < 0.4, 100 + 10 * label + ids % 8, ids) for label, ids in zip(labels, words)
+        ]
+        return [text.astype("int32") for text in texts], labels
+
+    return part(600), part(300)
+
+
+@pytest.mark.parametrize("name", ["tfidf_regression", "tfidf_svm", "nbsvm_bigrams", "feedforward"])
+def test_baselines_learn_words(bags, name):
+    assert getattr(baselines, name)(*bags, seed=1) > 0.9
+
+
+def test_majority():
+    assert baselines.majority((None, np.array([2, 2, 1])), (None, np.array([2, 1, 0, 2])), seed=1) == 0.5
+
+
+def test_only_pairs_of_words_need_bigrams():
+    """The words are the same in both classes, their order is not."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 400)
+    fillers = random.integers(10, 60, (400, 6))
+    texts = [np.array([*row[:3], *([4, 5] if label else [5, 4]), *row[3:]]) for row, label in zip(fillers, labels)]
+    train, test = (texts[:300], labels[:300]), (texts[300:], labels[300:])
+    assert baselines.nbsvm_bigrams(train, test, seed=1) == 1
+    assert baselines.tfidf_regression(train, test, seed=1) < 0.65
+
+
+# --- The benchmark ---------------------------------------------------------------------------------------------------
+
+
+def test_ratio_is_the_median_of_the_rounds():
+    assert benchmark.ratio([4, 9, 20], [2, 3, 5]) == "3.0 (2.0 to 4.0)"
+
+
+def test_contestants_run_in_turn():
+    order = []
+    seconds = benchmark.measure({name: lambda name=name: order.append(name) or len(name) for name in ("a", "bb")}, 3)
+    assert order == ["a", "bb"] * 3 and seconds == {"a": [1, 1, 1], "bb": [2, 2, 2]}
+
+
+def test_keras_reads_the_file_that_the_benchmark_makes_of_ours(in_folder, small_sample, monkeypatch):
+    from keras.src.datasets import imdb
+
+    data_files.write("data/imdb.npz", small_sample)
+    benchmark.write_keras_file("imdb.npz")
+    monkeypatch.setattr(imdb, "get_file", lambda **_: "imdb.npz")
+    (x_train, y_train), _ = imdb.load_data()
+    starts = np.cumsum(small_sample["train_lengths"])[:-1]
+    expected = [tuple(text) for text in np.split(small_sample["x_train"], starts)]
+    count = collections.Counter(zip(expected, small_sample["y_train"]))
+    assert (
+        sum((count - collections.Counter(zip(map(tuple, x_train), y_train))).values()) < 5
+    )  # the highest id becomes 2
