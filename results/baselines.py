@@ -66,7 +66,7 @@ def feedforward(train, test, seed):
     model.add(layers.Embedding(script.VOCAB_SIZE, 32, mask_zero=True))
     model.add(layers.GlobalAveragePooling1D())
     model.add(layers.Dropout(0.3))
-    model.add(layers.Dense(train[1].max() + 1, activation="softmax"))
+    model.add(layers.Dense(int(train[1].max()) + 1, activation="softmax"))
     optimizer = keras.optimizers.Adam(learning_rate=0.005)
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(script.batches(*train), epochs=4, shuffle=False, verbose=2)

@@ -278,13 +278,18 @@ def accuracy(rounds):
         code = f"import benchmark; benchmark.reach({preset.script!r}, {constants!r}, plain={name not in IMDB_SCRIPTS})"
         output = process([sys.executable, "-c", code], ".")
         histories[name].append(json.loads(output.splitlines()[-1]))
+        print(f"{name}: {histories[name][-1]}")
 
     seconds = measure(
         {name: lambda name=name: run(name) for name in (*IMDB_SCRIPTS, "brownlee", "lab_dropout")}, rounds
     )
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
-        whole = measure({"whole run": lambda: process([sys.executable, ROOT / "imdb_lstm.py"], folder)}, rounds)
+
+        def whole_run():
+            process([sys.executable, ROOT / "imdb_lstm.py"], folder)
+
+        whole = measure({"whole run": whole_run}, rounds)
     return {"seconds": seconds | whole, "histories": histories}
 
 
@@ -369,6 +374,7 @@ def report_epochs(figures):
 
 Equal model, optimizer, batch size and cut (the last 500 words). One batch in {NTH} was run, and of PyTorch's packed
 ones one in {10 * NTH}. {sources}.
+The plain script's epochs include its wait for TensorFlow's tuner of datasets, which ours have switched off.
 
 {table(["model and script", "seconds an epoch", "times ours"], rows)}
 """
@@ -431,7 +437,9 @@ same round: {statistics.median(peaks) / 1e9:.0f} GFLOP/s.
 
 {table(["constant", "seconds an epoch", "million word positions", "GFLOP/s", "share of the machine's"], rows)}
 
-Where TensorFlow's threads spend their time in a training step at the defaults, the ten largest:
+Where TensorFlow's threads spend their time in a training step at the defaults, the ten largest. `MatMul` is a matrix
+product, `Process` TensorFlow's scheduling of single operations, `UnsortedSegmentSum` and `ZerosLike` belong to the
+embedding's gradient, and `Mul` and `AddN` to gates, gradients and the optimizer.
 
 {table(["operation", "share"], shares)}
 """
@@ -443,6 +451,17 @@ PARTS = {
     "accuracy": (accuracy, report_accuracy),
     "growth": (growth, report_growth),
 }
+
+
+def write_report(figures):
+    """Writes benchmark.md from {part: figures}."""
+    sections = ["# How long it takes\n\nMade by `python results/benchmark.py`, which says how it is measured.\n"]
+    for part, (_, report) in PARTS.items():
+        if part in figures:
+            sections.append(
+                report(figures[part]) + f"\n{figures[part]['machine']}; {figures[part]['rounds']} rounds.\n"
+            )
+    (FOLDER / "benchmark.md").write_text("\n".join(sections))
 
 
 def main():
@@ -466,13 +485,7 @@ def main():
         measured = PARTS[part][0](arguments.rounds)
         figures[part] = {"machine": machine(), "rounds": arguments.rounds} | measured
         store.write_text(json.dumps(figures, indent=1) + "\n")
-    sections = ["# How long it takes\n\nMade by `python results/benchmark.py`, which says how it is measured.\n"]
-    for part, (_, report) in PARTS.items():
-        if part in figures:
-            sections.append(
-                report(figures[part]) + f"\n{figures[part]['machine']}; {figures[part]['rounds']} rounds.\n"
-            )
-    (FOLDER / "benchmark.md").write_text("\n".join(sections))
+    write_report(figures)
     print(f"Written: {FOLDER / 'benchmark.md'}")
 
 

@@ -18,9 +18,12 @@ def save(figure, name):
 
 def accuracy_against_time(runs):
     """Validation accuracy of the five defaults against seconds of training, a line for each seed."""
+    scripts = [script for script in (*IMDB_SCRIPTS, "reuters_rnn") if script in runs]
+    if not scripts:
+        return
     figure, axes = plt.subplots(figsize=(7, 4.5))
-    for color, script in zip(plt.rcParams["axes.prop_cycle"].by_key()["color"], (*IMDB_SCRIPTS, "reuters_rnn")):
-        for number, run in enumerate(runs.get(script, [])):
+    for color, script in zip(plt.rcParams["axes.prop_cycle"].by_key()["color"], scripts):
+        for number, run in enumerate(runs[script]):
             accuracy = run["history"].get("val_accuracy", [])
             seconds = [run["seconds"] * (epoch + 1) / len(accuracy) for epoch in range(len(accuracy))]
             label = f"{script}.py" if number == 0 else None

@@ -190,9 +190,9 @@ def main():
     runs = current_runs()
     if arguments.list:
         for name in everything:
-            published = (PRESETS[name].published or "") if name in PRESETS else ""
-            ours = mean_and_deviation(runs[name]) if name in runs else ""
-            print(f"{name:28} published {published or '-':6}  ours {ours or '-'}")
+            published = name in PRESETS and PRESETS[name].published or "-"
+            ours = mean_and_deviation(runs[name]) if name in runs else "-"
+            print(f"{name:28} published {published!s:6}  ours {ours}")
         return
     for data in "imdb", "reuters":
         if not os.path.exists(f"data/{data}.npz"):

@@ -140,6 +140,11 @@ def test_order_and_company_change_each_epoch(reviews):
     assert abs(np.corrcoef(np.arange(len(widths[0])), widths[0])[0, 1]) < 0.6  # not from short to long
 
 
+def test_the_end_of_an_epoch_waits_for_nobody(reviews):
+    """TensorFlow's tuner of datasets sleeps longer and longer, and a dataset's iterator cannot end before it wakes."""
+    assert imdb_lstm.batches(*reviews).options().autotune.enabled is False
+
+
 def test_batches_may_start_with_equal_widths(monkeypatch):
     """Keras would guess a fixed width from a few equal batches and fail at the next other one."""
     set_constants(monkeypatch, BATCH_SIZE=2, VOCAB_SIZE=20, EMBEDDING_DIM=2, LSTM_UNITS=2)
