@@ -1,7 +1,7 @@
 """Measures how long our scripts take, side by side with what people use today, and writes results/benchmark.md.
 
     python download_imdb.py && python download_reuters.py
-    python results/benchmark.py                   all parts, two hours on two cores
+    python results/benchmark.py                   all parts, over an hour on two cores
     python results/benchmark.py epochs startup    these parts; the others keep their figures in benchmark.md
 
 Seconds on a shared machine say little. So what is compared runs in turn, once in each of several rounds, and what to
