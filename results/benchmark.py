@@ -35,22 +35,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 from presets import IMDB_SCRIPTS, PRESETS
-from tools import FOLDER, ROOT, configure, machine, table
+from tools import FOLDER, ROOT, configure, folder_with_data, machine, table
 
 ENOUGH = 0.866  # accuracy on validation to reach: what lab_dropout was published to reach on test
 NTH = 5  # one batch in so many is timed; the seconds are those of a whole epoch
 
 
-def measure(contestants, rounds):
-    """Calls each of {name: function} once a round, in turn, and returns {name: [seconds of each round]}.
+def seconds_of(run, *arguments):
+    """Calls a function and returns how many seconds it took."""
+    start = time.perf_counter()
+    run(*arguments)
+    return time.perf_counter() - start
 
-    The seconds are those that the function returns, or else those until it returned.
-    """
+
+def measure(contestants, rounds):
+    """Calls each of {name: function} once a round, in turn; each returns its seconds. Returns {name: [seconds]}."""
     seconds = collections.defaultdict(list)
     for turn in range(rounds):
         for name, run in contestants.items():
-            start = time.perf_counter()
-            seconds[name].append(run() or time.perf_counter() - start)
+            seconds[name].append(run())
             print(f"round {turn + 1} of {rounds}: {name} {seconds[name][-1]:.1f} s", flush=True)
     return dict(seconds)
 
@@ -84,9 +87,7 @@ def serve(connection, prepare, arguments):
     run, share, *told = prepare(*arguments)
     connection.send((share, told))
     while connection.recv():
-        start = time.perf_counter()
-        run()
-        connection.send(time.perf_counter() - start)
+        connection.send(seconds_of(run))
 
 
 def process(command, folder):
@@ -232,9 +233,8 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def startup(rounds):
     """Measures the part `startup`, on Linux."""
     memory = collections.defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder:
+    with folder_with_data() as folder:
         write_keras_file(os.path.join(folder, "imdb.npz"))
-        os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
 
         def run(name):
             peak = process([sys.executable, "-c", BARE + STARTUP[name] + PEAK], folder)
@@ -242,7 +242,7 @@ def startup(rounds):
 
         run("ours")  # so that TensorFlow's files are in the machine's memory for all
         memory.clear()
-        seconds = measure({name: lambda name=name: run(name) for name in STARTUP}, rounds)
+        seconds = measure({name: lambda name=name: seconds_of(run, name) for name in STARTUP}, rounds)
     return {"seconds": seconds, "memory": memory}
 
 
@@ -281,15 +281,11 @@ def accuracy(rounds):
         print(f"{name}: {histories[name][-1]}")
 
     seconds = measure(
-        {name: lambda name=name: run(name) for name in (*IMDB_SCRIPTS, "brownlee", "lab_dropout")}, rounds
+        {name: lambda name=name: seconds_of(run, name) for name in (*IMDB_SCRIPTS, "brownlee", "lab_dropout")}, rounds
     )
-    with tempfile.TemporaryDirectory() as folder:
-        os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
-
-        def whole_run():
-            process([sys.executable, ROOT / "imdb_lstm.py"], folder)
-
-        whole = measure({"whole run": whole_run}, rounds)
+    with folder_with_data() as folder:
+        command = [sys.executable, ROOT / "imdb_lstm.py"]
+        whole = measure({"whole run": lambda: seconds_of(process, command, folder)}, rounds)
     return {"seconds": seconds | whole, "histories": histories}
 
 

@@ -20,7 +20,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 import baselines
@@ -28,7 +27,7 @@ import keras
 import numpy as np
 import plots
 from presets import PRESETS
-from tools import FOLDER, ROOT, configure, machine, table
+from tools import FOLDER, ROOT, configure, folder_with_data, machine, table
 
 RUNS = FOLDER / "runs.jsonl"
 DEFAULTS = [name for name, preset in PRESETS.items() if not preset.constants]
@@ -94,8 +93,7 @@ def run_in_process(name, seed):
     """Runs a recipe once, in a process and a folder of its own, and returns its figures."""
     code = f"import json, reproduce; json.dump(reproduce.train({name!r}, {seed}), open('run.json', 'w'))"
     environment = os.environ | {"PYTHONPATH": str(FOLDER), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    with tempfile.TemporaryDirectory() as folder:
-        os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
+    with folder_with_data() as folder:
         if subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment).returncode:
             sys.exit(f"{name}, seed {seed}, failed.")
         with open(os.path.join(folder, "run.json")) as file:

@@ -1,10 +1,12 @@
 """What the programs in this folder share."""
 
+import contextlib
 import importlib
 import os
 import pathlib
 import platform
 import sys
+import tempfile
 
 import keras
 import tensorflow as tf
@@ -25,6 +27,14 @@ def configure(script, constants):
     vars(module).update(module.defaults | constants)
     module.check_constants()
     return module
+
+
+@contextlib.contextmanager
+def folder_with_data():
+    """An empty temporary folder but for a link to the current folder's data."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
+        yield folder
 
 
 def machine():
