@@ -58,7 +58,8 @@ RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out 
 OPTIMIZER = "Adam"  # any class of keras.optimizers
 LEARNING_RATE = 0.003
 BATCH_SIZE = 32  # texts in a training step
-EPOCHS = 10  # at most: training ends when validation no longer improves
+EPOCHS = 10  # at most
+PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
 SEED = 1  # the same seed on the same CPU gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
 
@@ -92,6 +93,7 @@ def check_constants():
         ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
         ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
         ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
+        ("PATIENCE", PATIENCE is None or whole(PATIENCE, 1), "None or a whole number from 1 up"),
         ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
     ]
     for name, works, wanted in rules:
@@ -216,7 +218,7 @@ def main():
     held_out = round(len(x_train) * VALIDATION_SIZE)
     train = batches(x_train[held_out:], y_train[held_out:])
     validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
-    early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=2, restore_best_weights=True)
+    early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=PATIENCE, restore_best_weights=True)
 
     model = build_model()
     model.summary()
@@ -225,7 +227,7 @@ def main():
         train,
         validation_data=validation,
         epochs=EPOCHS,
-        callbacks=[early_stopping] if held_out else [],
+        callbacks=[early_stopping] if held_out and PATIENCE else [],
         shuffle=False,  # the batches shuffle themselves
         verbose=1 if sys.stdout.isatty() else 2,  # a moving bar is for terminals; a log file gets a line an epoch
     )

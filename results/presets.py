@@ -18,9 +18,10 @@ class Preset:
     note: str = ""
 
 
-# What the textbooks have in common: Keras's own defaults, and the last output.
+# What the textbooks have in common: Keras's own defaults, the last output, and all epochs.
 TEXTBOOK = {
     "VALIDATION_SIZE": 0,
+    "PATIENCE": None,
     "POOLING": "last",
     "DROPOUT": 0,
     "RECURRENT_DROPOUT": 0,

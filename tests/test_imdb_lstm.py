@@ -47,6 +47,7 @@ CANNOT_WORK = [
     ("BATCH_SIZE", 0),
     ("BATCH_SIZE", True),
     ("EPOCHS", 2.5),
+    ("PATIENCE", 0),
     ("SEED", -1),
     ("SEED", 2**32),
 ]
@@ -264,10 +265,14 @@ def test_validation_is_cut_off_the_front_of_train(in_folder, monkeypatch, small_
     assert held_out or result()["epochs"] == 2
 
 
-def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatch, small_sample):
-    """A learning rate that wrecks the network makes a late epoch worse; the saved model must be the best one's."""
+@pytest.mark.parametrize("patience", [1, 3, None])
+def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatch, small_sample, patience):
+    """A learning rate that wrecks the network makes a late epoch worse; the saved model must be the best one's.
+
+    Without patience it must be the last one's, and all epochs run.
+    """
     data_files.write(imdb_lstm.DATA_FILE, small_sample)
-    set_constants(monkeypatch, **SMALL | dict(EPOCHS=12, LEARNING_RATE=0.3))
+    set_constants(monkeypatch, **SMALL | dict(EPOCHS=12, PATIENCE=patience, LEARNING_RATE=0.3))
     evaluated = []
     real = keras.Model.evaluate
     monkeypatch.setattr(
@@ -278,9 +283,10 @@ def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatc
         rows = list(csv.DictReader(file))
     losses = [float(row["val_loss"]) for row in rows]
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
-    assert len(losses) < 12 and min(losses) < losses[-1]
+    assert min(losses) < losses[-1]
+    assert len(losses) == (losses.index(min(losses)) + 1 + patience if patience else 12)
     assert evaluated == [1] * len(rows) + [2]  # batches of validation after each epoch, then those of test
     model = keras.models.load_model("runs/imdb_lstm/model.keras")
     (x_train, y_train), *_ = imdb_lstm.load_data()
     loss, _ = real(model, imdb_lstm.batches(x_train[:120], y_train[:120]), verbose=0)
-    assert loss == pytest.approx(min(losses), abs=1e-5)
+    assert loss == pytest.approx(min(losses) if patience else losses[-1], abs=1e-5)
