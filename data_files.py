@@ -1,4 +1,4 @@
-"""What the download scripts share: the tokeniser, the data file and the ways to get a corpus.
+"""What the programs that make data files share: the tokeniser, the data file and the ways to get a corpus.
 
 The training scripts do not import this module. They read what it writes: a .npz file of plain arrays,
 
@@ -8,6 +8,7 @@ The training scripts do not import this module. They read what it writes: a .npz
     x_test, test_lengths, y_test    the same for test
     vocabulary     (bytes,)   uint8, the words by rank, the most frequent first: UTF-8, joined by newlines
     source         ()         text, one line that says where the data came from
+    classes        (bytes,)   uint8, the names of the classes by label, likewise; only in files of prepare_texts.py
 
 with the ids of keras.datasets: 0 pads, 1 starts a text, 2 stands for an unknown word, 3 is unused, and the word of
 rank r (the most frequent has rank 1) is r + 3.
@@ -74,24 +75,25 @@ class Encoder:
         return np.array([self.numbers[word] for word in tokenise(text)], dtype="int32")
 
     def finish(self, train, test):
-        """Ranks the words by their frequency in train and gives every text its final ids.
+        """Ranks the words by their frequency in train and gives every text its final ids, in place to save memory.
 
-        Args: `train` and `test`, lists of what `add` returned.
-        Returns: train, test (lists of int32 arrays, start id first) and the list of words by rank. A word never seen
-        in train has no rank and is left out of the test texts. Words of equal frequency stand in alphabetical order.
+        Args: `train` and `test`, lists of what `add` returned; they become lists of int32 arrays, start id first.
+        Returns: the list of words by rank. A word never seen in train has no rank and is left out of the test texts.
+        Words of equal frequency stand in alphabetical order.
         """
         words = list(self.numbers)
-        counts = np.bincount(np.concatenate(train), minlength=len(words))
+        counts = np.zeros(len(words), dtype="int64")
+        for first in range(0, len(train), 10_000):
+            counts += np.bincount(np.concatenate(train[first : first + 10_000]), minlength=len(words))
         by_rank = sorted(np.flatnonzero(counts), key=lambda number: (-counts[number], words[number]))
         ids = np.zeros(len(words), dtype="int32")
         ids[by_rank] = np.arange(len(by_rank), dtype="int32") + FIRST_WORD_ID
         start = np.array([START_ID], dtype="int32")
-
-        def final(text):
-            text = ids[text]
-            return np.concatenate([start, text[text > 0]])
-
-        return [final(text) for text in train], [final(text) for text in test], [words[number] for number in by_rank]
+        for texts in train, test:
+            for row, text in enumerate(texts):
+                text = ids[text]
+                texts[row] = np.concatenate([start, text[text > 0]])
+        return [words[number] for number in by_rank]
 
 
 # --- The data file ---------------------------------------------------------------------------------------------------
@@ -129,6 +131,16 @@ def write(path, data):
     finally:
         if temporary and os.path.exists(temporary):
             os.remove(temporary)
+
+
+def print_counts(path, data):
+    """Prints where the data came from, how many texts there are, how long they are, and how many words."""
+    print(f"{path}: {data['source']}")
+    print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
+    for part in ("train", "test"):
+        lengths = data[f"{part}_lengths"]
+        print(f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}")
+    print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
 
 
 def check_writable(path):
@@ -238,12 +250,7 @@ def provide(corpus, options):
 
 def report(corpus, data):
     """Prints what a data file holds and whether that is the corpus as the world knows it."""
-    print(f"{corpus.data_file}: {data['source']}")
-    print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
-    for part in ("train", "test"):
-        lengths = data[f"{part}_lengths"]
-        print(f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}")
-    print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
+    print_counts(corpus.data_file, data)
     if str(data["source"]) == corpus.sample_source:
         print(f"This is the built-in sample, generated text that is NOT {corpus.name}.", file=sys.stderr)
         print(f"For {corpus.name}, with a network: python {sys.argv[0]} --no-sample", file=sys.stderr)

@@ -67,7 +67,8 @@ def from_files(files, source):
     train = [reviews["train"][row] for row in order_by_movie(groups)]
     test = [reviews["test"][row] for row in np.random.RandomState(SHUFFLE_SEED).permutation(len(reviews["test"]))]
 
-    x_train, x_test, words = encoder.finish([ids for _, _, ids in train], [ids for _, _, ids in test])
+    x_train, x_test = [ids for _, _, ids in train], [ids for _, _, ids in test]
+    words = encoder.finish(x_train, x_test)
     y_train, y_test = [label for label, _, _ in train], [label for label, _, _ in test]
     return data_files.pack(x_train, y_train, x_test, y_test, words, source)
 
@@ -179,8 +180,8 @@ def from_sample():
     encoder = data_files.Encoder()
     labels = {part: random.randint(2, size=size) for part, size in SAMPLE_SIZES.items()}
     texts = {part: [encoder.add(review(label)) for label in labels[part]] for part in labels}
-    train, test, words = encoder.finish(texts["train"], texts["test"])
-    return data_files.pack(train, labels["train"], test, labels["test"], words, CORPUS.sample_source)
+    words = encoder.finish(**texts)
+    return data_files.pack(texts["train"], labels["train"], texts["test"], labels["test"], words, CORPUS.sample_source)
 
 
 # --- The program -----------------------------------------------------------------------------------------------------

@@ -73,7 +73,8 @@ def split(texts, labels, source):
     encoder = data_files.Encoder()
     texts = [encoder.add(text) for text in texts]
     cut = int(len(texts) * (1 - TEST_SHARE))
-    train, test, words = encoder.finish(texts[:cut], texts[cut:])
+    train, test = texts[:cut], texts[cut:]
+    words = encoder.finish(train, test)
     return data_files.pack(train, labels[:cut], test, labels[cut:], words, source)
 
 

@@ -99,7 +99,7 @@ def process(command, folder):
 def load(script, constants):
     """Returns a script with the given constants, and its training texts and labels."""
     module = configure(script, constants)
-    (texts, labels), _, _, _ = module.load_data()
+    (texts, labels), *_ = module.load_data()
     return module, texts, labels
 
 
@@ -177,7 +177,7 @@ def epochs(rounds):
     seconds, sources = {}, []
     for name, (preset, changes) in models.items():
         script, constants = PRESETS[preset].script, PRESETS[preset].constants | changes
-        sources.append(configure(script, constants).load_data()[3])
+        sources.append(configure(script, constants).load_data()[-1])
         contestants = {f"{name}, ours": (ours, script, constants), f"{name}, plain": (plain, script, constants)}
         if name == "LSTM(100)" and importlib.util.find_spec("torch"):
             contestants[f"{name}, PyTorch padded"] = in_torch, script, constants, False
@@ -206,7 +206,7 @@ import tensorflow
 """,
     "ours": """
 import imdb_lstm
-(x_train, y_train), (x_test, y_test), words, source = imdb_lstm.load_data()
+(x_train, y_train), *_ = imdb_lstm.load_data()
 next(iter(imdb_lstm.batches(x_train, y_train)))
 """,
     "keras.datasets": """

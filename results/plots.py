@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from presets import IMDB_SCRIPTS
+from presets import DEFAULTS, LENGTHS
 from tools import FOLDER
 
 
@@ -18,7 +18,7 @@ def save(figure, name):
 
 def accuracy_against_time(runs):
     """Validation accuracy of the five defaults against seconds of training, a line for each seed."""
-    scripts = [script for script in (*IMDB_SCRIPTS, "reuters_rnn") if script in runs]
+    scripts = [script for script in DEFAULTS if script in runs]
     if not scripts:
         return
     figure, axes = plt.subplots(figsize=(7, 4.5))
@@ -51,7 +51,41 @@ def recall_against_frequency(runs):
     save(figure, "recall_against_frequency")
 
 
+def accuracy_against_length(runs):
+    """Test accuracy of imdb_lstm.py against the words that it keeps of a review, a dot for each seed."""
+    lengths = [length for length in LENGTHS if f"length_{length}" in runs]
+    if not lengths:
+        return
+    figure, axes = plt.subplots(figsize=(6, 4))
+    accuracies = [[run["test_accuracy"] for run in runs[f"length_{length}"]] for length in lengths]
+    axes.plot(lengths, [statistics.mean(values) for values in accuracies], "C0-")
+    for length, values in zip(lengths, accuracies):
+        axes.plot([length] * len(values), values, "C0o")
+    axes.set(xlabel="words kept of a review, from its end", ylabel="accuracy on test", title="imdb_lstm.py, by length")
+    axes.grid(alpha=0.3)
+    save(figure, "accuracy_against_length")
+
+
+def overfitting(runs):
+    """Accuracy and loss on train and validation, epoch by epoch, of imdb_lstm.py without dropout."""
+    if "overfit" not in runs:
+        return
+    history = runs["overfit"][0]["history"]
+    epochs = range(1, len(history["loss"]) + 1)
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4))
+    for axes, name in zip(panels, ("accuracy", "loss")):
+        axes.plot(epochs, history[name], "o-", label="train")
+        axes.plot(epochs, history[f"val_{name}"], "o-", label="validation")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.suptitle("imdb_lstm.py without dropout or early stopping learns its reviews by heart")
+    save(figure, "overfitting")
+
+
 def draw(runs):
     """Draws all plots that the runs, {recipe: [run of each seed]}, allow."""
     accuracy_against_time(runs)
     recall_against_frequency(runs)
+    accuracy_against_length(runs)
+    overfitting(runs)

@@ -23,10 +23,12 @@ TEXTBOOK = {
     "VALIDATION_SIZE": 0,
     "PATIENCE": None,
     "POOLING": "last",
+    "WORD_DROPOUT": 0,
     "DROPOUT": 0,
     "RECURRENT_DROPOUT": 0,
     "OPTIMIZER": "Adam",
     "LEARNING_RATE": 0.001,
+    "EPSILON": 1e-7,
 }
 BROWNLEE = TEXTBOOK | {
     "VOCAB_SIZE": 5_000,
@@ -65,7 +67,9 @@ REUTERS = TEXTBOOK | {
     "EPOCHS": 5,
 }
 
-PRESETS = {script: Preset(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")} | {
+DEFAULTS = {script: Preset(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")}
+
+PUBLISHED = {
     "brownlee": Preset(
         "imdb_lstm",
         BROWNLEE,
@@ -124,3 +128,20 @@ PRESETS = {script: Preset(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")} 
     "reuters_gru": Preset("reuters_rnn", REUTERS | {"CELL": "GRU"}),
     "reuters_bilstm": Preset("reuters_rnn", REUTERS | {"CELL": "LSTM", "BIDIRECTIONAL": True}),
 }
+
+# Ours, each with one thing changed.
+LENGTHS = 100, 200, 300, 400, 500, 600
+VECTORS = "word2vec", "fasttext"  # from train_vectors.py
+VARIATIONS = (
+    {f"length_{length}": Preset("imdb_lstm", {"MAX_LENGTH": length}) for length in LENGTHS}
+    | {"overfit": Preset("imdb_lstm", {"WORD_DROPOUT": 0, "DROPOUT": 0, "EPOCHS": 10, "PATIENCE": None})}
+    | {
+        f"{name}_{way}": Preset(
+            "imdb_pretrained_lstm", {"VECTORS_FILE": f"data/{name}.100d.vec", "TRAINABLE": way == "tuned"}
+        )
+        for name in VECTORS
+        for way in ("frozen", "tuned")
+    }
+)
+
+PRESETS = DEFAULTS | PUBLISHED | VARIATIONS

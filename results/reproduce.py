@@ -26,11 +26,10 @@ import baselines
 import keras
 import numpy as np
 import plots
-from presets import PRESETS
+from presets import DEFAULTS, PRESETS, PUBLISHED, VARIATIONS
 from tools import FOLDER, ROOT, configure, folder_with_data, machine, table
 
 RUNS = FOLDER / "runs.jsonl"
-DEFAULTS = [name for name, preset in PRESETS.items() if not preset.constants]
 BASELINES = {
     f"{function.__name__}_{data}": (function, data) for data, row in baselines.BASELINES.items() for function in row
 }
@@ -50,7 +49,9 @@ def code_of(path):
 def identity(name, seed):
     """Returns what makes a run of a recipe the same run: a dict that can be compared with a line of runs.jsonl."""
     if name in BASELINES:
-        return {"recipe": name, "seed": seed, "code": code_of(FOLDER / "baselines.py"), "constants": {}}
+        script = configure(SCRIPT_OF[BASELINES[name][1]], {})
+        constants = {name: getattr(script, name) for name in ("VOCAB_SIZE", "MAX_LENGTH", "PADDING", "BATCH_SIZE")}
+        return {"recipe": name, "seed": seed, "code": code_of(FOLDER / "baselines.py"), "constants": constants}
     preset = PRESETS[name]
     module = configure(preset.script, preset.constants | {"SEED": seed})
     constants = {constant: getattr(module, constant) for constant in module.defaults}
@@ -62,7 +63,7 @@ def train(name, seed):
     """Runs a recipe once, in this process and the current folder, and returns its figures."""
     if name in BASELINES:
         function, data = BASELINES[name]
-        parts, test, _, source = configure(SCRIPT_OF[data], {}).load_data()
+        parts, test, *_, source = configure(SCRIPT_OF[data], {}).load_data()
         start = time.perf_counter()
         accuracy = float(function(parts, test, seed))
         return {"source": source, "test_accuracy": accuracy, "seconds": time.perf_counter() - start}
@@ -141,9 +142,10 @@ def report(runs):
         for name in BASELINES
         if name in runs
     ]
+    varied = [[f"`{name}`", *row(name, runs[name]), command.format(name)] for name in VARIATIONS if name in runs]
     published = []
-    for name, preset in PRESETS.items():
-        if preset.constants and name in runs:
+    for name, preset in PUBLISHED.items():
+        if name in runs:
             ours, *rest = row(name, runs[name])
             figure = preset.published or "none"
             remark = "; ".join(part for part in (preset.source, preset.note) if part)
@@ -163,6 +165,10 @@ Reuters. Seconds are those of training, on a machine that others share. {machine
 ## What they have to beat
 
 {table(["baseline", "what it is", "test accuracy, % (seeds)"], base)}
+
+## Variations
+
+{table(["recipe", *columns, "command"], varied)}
 
 ## Published recipes
 

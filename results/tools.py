@@ -25,7 +25,6 @@ def configure(script, constants):
     if unknown:
         raise ValueError(f"{script}.py has no constant {', '.join(unknown)}")
     vars(module).update(module.defaults | constants)
-    module.check_constants()
     return module
 
 

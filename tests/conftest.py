@@ -27,6 +27,7 @@ import download_imdb
 import download_reuters
 
 ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "results"))  # where the programs that measure are
 CACHE = os.path.join(KERAS_HOME.name, "datasets")
 
 

@@ -34,7 +34,9 @@ def test_tokenises_random_characters_as_keras_does():
 
 def encode(train, test):
     encoder = data_files.Encoder()
-    return encoder.finish([encoder.add(text) for text in train], [encoder.add(text) for text in test])
+    x_train, x_test = ([encoder.add(text) for text in texts] for texts in (train, test))
+    words = encoder.finish(x_train, x_test)
+    return x_train, x_test, words
 
 
 def test_ranks_by_frequency_in_train_then_by_alphabet():

@@ -37,6 +37,7 @@ CANNOT_WORK = [
     ("LSTM_UNITS", -1),
     ("LSTM_UNITS", (64, 32)),
     ("POOLING", "mean"),
+    ("WORD_DROPOUT", 1),
     ("DROPOUT", 1.0),
     ("RECURRENT_DROPOUT", "0.2"),
     ("OPTIMIZER", "Adan"),
@@ -44,6 +45,7 @@ CANNOT_WORK = [
     ("OPTIMIZER", "get"),
     ("LEARNING_RATE", 0),
     ("LEARNING_RATE", float("nan")),
+    ("EPSILON", 0),
     ("BATCH_SIZE", 0),
     ("BATCH_SIZE", True),
     ("EPOCHS", 2.5),
@@ -74,7 +76,7 @@ def test_every_constant_is_checked():
 def test_data_file_is_cut_at_the_front_and_to_the_vocabulary(in_folder, monkeypatch, small_sample):
     data_files.write(imdb_lstm.DATA_FILE, small_sample)
     set_constants(monkeypatch, VOCAB_SIZE=50, MAX_LENGTH=30)
-    (x_train, y_train), (x_test, y_test), words, source = imdb_lstm.load_data()
+    (x_train, y_train), (x_test, y_test), words, classes, source = imdb_lstm.load_data()
     assert words == words_of(small_sample)[:46]
     assert source == "built-in sample, not IMDB"
     for texts, labels, part in (x_train, y_train, "train"), (x_test, y_test, "test"):
@@ -218,13 +220,49 @@ def test_recurrent_dropout_leaves_cudnn(monkeypatch, cudnn):
 
 
 def test_dropout_hides_the_same_numbers_at_all_words_of_a_review(monkeypatch, cudnn):
-    set_constants(monkeypatch, DROPOUT=0.5)
+    set_constants(monkeypatch, WORD_DROPOUT=0, DROPOUT=0.5)
     model = imdb_lstm.build_model()
     cudnn.clear()
     call(model)
     hidden = cudnn[0][0] == 0
     assert (hidden == hidden[:, :1]).all() and 0.3 < hidden.mean() < 0.7
     assert (hidden[0] != hidden[1]).any()  # other numbers in each review
+
+
+def test_word_dropout_hides_whole_words(monkeypatch, cudnn):
+    set_constants(monkeypatch, WORD_DROPOUT=0.5, DROPOUT=0)
+    model = imdb_lstm.build_model()
+    cudnn.clear()
+    ids = np.arange(100).reshape(2, 50)
+    model(ids, training=True)
+    seen, vectors = np.array(cudnn[0][0]), model.layers[0](ids).numpy()
+    hidden = (seen == 0).all(axis=-1)
+    assert 0.2 < hidden.mean() < 0.8 and (hidden[0] != hidden[1]).any()
+    assert np.allclose(seen[~hidden], 2 * vectors[~hidden])  # those left make up for those hidden
+    model(ids, training=False)
+    assert np.allclose(cudnn[1][0], vectors)
+
+
+def test_epsilon_holds_back_the_vectors_of_rare_words(monkeypatch):
+    """After one step of Adam, a number with gradient g has moved by LEARNING_RATE * g / (|g| + EPSILON).
+
+    (Kingma and Ba 2015, algorithm 1: both means are those of one gradient. TensorFlow's epsilon is the "epsilon hat"
+    of their section 2, which at the first step counts 1 / sqrt(1 - 0.999) times as much.)
+    """
+    for epsilon in 1e-7, 1e-4:
+        set_constants(monkeypatch, EPSILON=epsilon, LEARNING_RATE=0.01)
+        optimizer = imdb_lstm.build_model().optimizer
+        variable, gradient = keras.Variable([0.0, 0.0]), np.array([1e-2, 1e-6], dtype="float32")
+        optimizer.build([variable])
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        expected = -0.01 * gradient / (gradient + epsilon / np.sqrt(1 - 0.999))
+        assert variable.numpy() == pytest.approx(expected, rel=1e-3)
+
+
+def test_an_optimizer_without_epsilon_works(monkeypatch):
+    set_constants(monkeypatch, OPTIMIZER="SGD")
+    model = imdb_lstm.build_model()
+    model.train_on_batch(np.ones((2, 5)), np.array([0, 1]))
 
 
 # --- Training --------------------------------------------------------------------------------------------------------

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import data_files
-from conftest import ROOT, run
-
-sys.path.insert(0, str(ROOT / "results"))
+from conftest import ROOT, make_folder, run
 
 import baselines
 import benchmark
 import presets
 import reproduce
+import scale
 import tools
+import train_vectors
 
 # The parameters that the sources give for their models.
 PARAMETERS = {"brownlee": 213_301, "rice_lstm": 82_129, "rice_bilstm": 84_257}
@@ -30,9 +30,12 @@ def defaults_again():
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
-def test_recipes_fit_their_scripts(name):
+def test_recipes_fit_their_scripts(in_folder, name):
     preset = presets.PRESETS[name]
     module = tools.configure(preset.script, preset.constants)
+    if vectors := preset.constants.get("VECTORS_FILE"):
+        make_folder(in_folder, {vectors: b""})
+    module.check_constants()
     assert all(getattr(module, constant) == value for constant, value in preset.constants.items())
 
 
@@ -197,3 +200,35 @@ def test_keras_reads_the_file_that_the_benchmark_makes_of_ours(in_folder, small_
     starts = np.cumsum(small_sample["train_lengths"])[:-1]
     expected = [text.tolist() for text in np.split(small_sample["x_train"], starts)]
     assert sorted(zip(x_train, y_train)) == sorted(zip(expected, small_sample["y_train"]))
+
+
+# --- Word vectors and scale ------------------------------------------------------------------------------------------
+
+
+def test_vectors_are_written_in_both_formats(in_folder, small_sample, monkeypatch):
+    data_files.write("data/imdb.npz", small_sample)
+    monkeypatch.setattr(train_vectors, "DIMENSION", 10)
+    train_vectors.main()
+    script = tools.configure("imdb_pretrained_lstm", {})
+    words = bytes(small_sample["vocabulary"]).decode().split("\n")
+    for name in "word2vec", "fasttext":
+        with open(f"data/{name}.10d.vec") as with_counts, open(f"data/{name}.10d.txt") as without:
+            counts, *lines = with_counts
+            assert lines == list(without)
+        assert [int(count) for count in counts.split()] == [len(lines), 10]
+        tables = []
+        for ending in "vec", "txt":
+            monkeypatch.setattr(script, "VECTORS_FILE", f"data/{name}.10d.{ending}")
+            tables.append(script.load_vectors(words, [np.arange(4, 100)]))
+        assert np.array_equal(*tables)
+        row = words.index(lines[0].split()[0]) + 4
+        assert tables[0][row].tolist() == np.float32(lines[0].split()[1:]).tolist()
+
+
+def test_generated_texts_have_the_stated_length_and_two_classes(tmp_path):
+    scale.write_texts(tmp_path / "texts.csv", 2000)
+    head, *rows = (tmp_path / "texts.csv").read_text().splitlines()
+    texts, labels = zip(*(row.split(",") for row in rows))
+    assert head == "text,label" and len(rows) == 2000
+    assert 55 < np.mean([len(text.split()) for text in texts]) < 67
+    assert 0.45 < np.mean([label == "1" for label in labels]) < 0.55

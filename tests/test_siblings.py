@@ -11,6 +11,7 @@ import data_files
 import download_reuters
 import imdb_bilstm
 import imdb_cnn_lstm
+import imdb_pretrained_lstm
 import imdb_stacked_lstm
 import reuters_rnn
 
@@ -37,6 +38,8 @@ CANNOT_WORK = [
     (reuters_rnn, "CELL", "LTSM"),
     (reuters_rnn, "UNITS", (32, "32")),
     (reuters_rnn, "BIDIRECTIONAL", 1),
+    (imdb_pretrained_lstm, "VECTORS_FILE", None),
+    (imdb_pretrained_lstm, "TRAINABLE", 0),
 ]
 
 
@@ -49,7 +52,7 @@ def test_a_constant_that_cannot_work_is_named_before_data_is_loaded(in_folder, m
     assert stop.value.code.startswith(f"{name} = {value!r} ") and "\n" not in stop.value.code
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, imdb_pretrained_lstm])
 def test_every_constant_has_a_rule(module, monkeypatch):
     for name in [name for name in vars(module) if name.isupper()]:
         with monkeypatch.context() as patch, pytest.raises(SystemExit, match=f"^{name} = "):
@@ -203,7 +206,7 @@ def test_cells_and_directions(monkeypatch, cell, gates, bidirectional):
 def test_reuters_data_file_is_read(in_folder, monkeypatch):
     data = download_reuters.from_sample()
     data_files.write(reuters_rnn.DATA_FILE, data)
-    (x_train, y_train), (x_test, y_test), words, source = reuters_rnn.load_data()
+    (x_train, y_train), (x_test, y_test), words, classes, source = reuters_rnn.load_data()
     assert np.array_equal(np.concatenate(x_train), data["x_train"]) and np.array_equal(y_train, data["y_train"])
     assert np.array_equal(np.concatenate(x_test), data["x_test"]) and np.array_equal(y_test, data["y_test"])
     assert source == "built-in sample, not Reuters"

@@ -1,0 +1,222 @@
+# /// script
+# requires-python = ">=3.11,<3.14"
+# dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
+# ///
+"""Makes a data file of your own texts, so that every training script can learn from them.
+
+    python prepare_texts.py tickets.csv                 a table with a column named text and one named label
+    python prepare_texts.py tickets.tsv --text body --label queue       the same with other names
+    python prepare_texts.py tickets                     a folder with a folder for each class and .txt files in them
+    python prepare_texts.py train.csv --test test.csv   with a test part of your own
+
+The first of these writes data/tickets.npz. In a script set DATA_FILE = "data/tickets.npz" and nothing else: the IMDB
+scripts tell two classes apart, reuters_rnn.py any number. Classes keep their names, in alphabetical order (numbers in
+numerical order), and predict.py prints them; of two, the network gives the probability of the second.
+
+A table is UTF-8 text, separated by commas, semicolons, tabs or |, with the names of the columns in its first line.
+Where no test part is given, a fifth of each class, chosen at random, becomes it. Texts without a word are left out.
+"""
+
+import argparse
+import csv
+import os
+import sys
+
+import numpy as np
+
+import data_files
+from data_files import DataError
+
+SHOW_EVERY = 100_000  # texts between two lines of progress
+
+
+def decoded_lines(path, encoding):
+    """Yields the lines of a text file; raises DataError with the number of a line that cannot be decoded."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield line.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}, line {number}: byte {line[error.start]:#04x} is not {encoding}. Save the file as UTF-8, "
+                    "or name its encoding, for instance: --encoding cp1252"
+                ) from None
+
+
+def texts_in_table(path, text_column, label_column, encoding):
+    """Yields (text, label, where it stands) of each row of a table."""
+    lines = decoded_lines(path, encoding)
+    header = next(lines, "").removeprefix("\ufeff").strip()
+    for delimiter in ",;\t|":
+        columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        if text_column in columns and label_column in columns:
+            break
+    else:
+        raise DataError(
+            f"{path}, line 1: there are no columns {text_column!r} and {label_column!r} in {header[:60]!r}. "
+            "Name them with --text and --label, or put a line with their names on top"
+        )
+    text_at, label_at = columns.index(text_column), columns.index(label_column)
+    csv.field_size_limit(2**31 - 1)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        where = f"{path}, line {rows.line_num + 2}"
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(
+                f"{where}: {error}. A quotation mark that opens a column must be closed, and one inside it doubled"
+            ) from None
+        if len(row) > max(text_at, label_at):
+            yield row[text_at], row[label_at].strip(), where
+        elif row:
+            raise DataError(f"{where}: {len(row)} columns where the first line has {len(columns)}")
+
+
+def texts_in_folder(path, encoding):
+    """Yields (text, class, where it stands) of the .txt files in the folders of a folder, which name the classes."""
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        label = os.path.relpath(folder, path).split(os.sep)[0]
+        for name in sorted(names):
+            if label != os.curdir and name.endswith(".txt"):
+                file = os.path.join(folder, name)
+                yield "".join(decoded_lines(file, encoding)).removeprefix("\ufeff"), label, file
+
+
+def collect(path, options, encoder, numbers):
+    """Reads a table or a folder; returns its texts (provisional ids) and the numbers of their classes.
+
+    `numbers`, a dict from class names to numbers, is extended as classes are met.
+    """
+    if os.path.isdir(path):
+        examples = texts_in_folder(path, options.encoding)
+    elif os.path.exists(path):
+        examples = texts_in_table(path, options.text, options.label, options.encoding)
+    else:
+        raise DataError(f"there is no file or folder {path}")
+    texts, labels, empty = [], [], []
+    for text, label, where in examples:
+        if not label or "\n" in label:
+            raise DataError(f"{where}: the label is {'empty' if not label else 'of several lines'}")
+        ids = encoder.add(text)
+        if len(ids) == 0:
+            empty.append(where)
+            continue
+        texts.append(ids)
+        labels.append(numbers.setdefault(label, len(numbers)))
+        if len(texts) % SHOW_EVERY == 0:
+            print(f"read {len(texts):,} texts", file=sys.stderr, flush=True)
+    if empty:
+        print(f"left out, since there are no words in them: {len(empty):,}, the first at {empty[0]}", file=sys.stderr)
+    if not texts:
+        raise DataError(f"there are no texts in {path}: it must be a table, or a folder of folders with .txt files")
+    return texts, np.array(labels)
+
+
+def by_name(classes):
+    """Returns class names in order: that of numbers where all are numbers, else the alphabet's."""
+    return sorted(classes, key=float) if all(name.isdecimal() for name in classes) else sorted(classes)
+
+
+def split(labels, share, random):
+    """Returns the rows of train and of test: of each class `share`, but at least one text, goes to test."""
+    test = np.zeros(len(labels), dtype=bool)
+    for number in np.unique(labels):
+        rows = random.permutation(np.flatnonzero(labels == number))
+        test[rows[: min(max(1, round(len(rows) * share)), len(rows) - 1)]] = True
+    return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def prepare(path, options):
+    """Returns the data file's arrays."""
+    encoder, numbers = data_files.Encoder(), {}
+    random = np.random.default_rng(options.seed)
+    texts, labels = collect(path, options, encoder, numbers)
+    counts = dict(zip(numbers, np.bincount(labels)))
+    if len(numbers) < 2:
+        raise DataError(f"all texts in {path} are of class {next(iter(numbers))!r}: a network needs two to tell apart")
+    if options.test:
+        more_texts, more_labels = collect(options.test, options, encoder, numbers)
+        if unknown := list(numbers)[len(counts) :]:
+            raise DataError(f"{options.test} has the class {unknown[0]!r}, of which {path} has no text to learn from")
+        train, test = np.arange(len(texts)), len(texts) + np.arange(len(more_texts))
+        texts, labels = texts + more_texts, np.concatenate([labels, more_labels])
+        of_test = f"test from {os.path.basename(options.test)}"
+    else:
+        if single := [name for name, count in counts.items() if count == 1]:
+            raise DataError(f"class {single[0]!r} has one text; it needs two at least, one to learn and one to test")
+        train, test = split(labels, options.test_size, random)
+        of_test = f"{options.test_size:.0%} of it for test, seed {options.seed}"
+
+    classes = by_name(numbers)
+    labels = np.array([classes.index(name) for name in numbers])[labels]
+    # Shuffled, since the scripts cut validation off the front of train.
+    random.shuffle(train)
+    seen = {texts[row].tobytes() for row in train}
+    if twice := sum(texts[row].tobytes() in seen for row in test):
+        print(f"{twice:,} of {len(test):,} test texts stand in train as well: test will look too good", file=sys.stderr)
+    del seen
+    x_train, x_test = [texts[row] for row in train], [texts[row] for row in test]
+    del texts
+    words = encoder.finish(x_train, x_test)
+    source = f"own texts, {os.path.basename(os.path.abspath(path))}, {of_test}"
+    data = data_files.pack(x_train, labels[train], x_test, labels[test], words, source)
+    return data | {"classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8")}
+
+
+def report(target, data):
+    """Prints what the data file holds and what to do with it."""
+    data_files.print_counts(target, data)
+    classes = bytes(data["classes"]).decode().split("\n")
+    counts = [np.bincount(data[f"y_{part}"], minlength=len(classes)) for part in ("train", "test")]
+    print(f"classes: {len(classes)}, with these texts in train and test")
+    for name, train, test in zip(classes, *counts):
+        print(f"  {name:20} {train:9,} {test:9,}")
+    scripts = "any training script" if len(classes) == 2 else "reuters_rnn.py"
+    print(f'Now set DATA_FILE = "{target}" in {scripts} and run it.')
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", metavar="PATH", help="a table, or a folder of classes")
+    parser.add_argument("output", nargs="?", metavar="OUTPUT", help="the data file (default: data/ and PATH's name)")
+    parser.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
+    parser.add_argument("--test-size", type=float, default=0.2, metavar="SHARE", help="test's share (default: 0.2)")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of test texts and the order (default: 1)")
+    parser.add_argument("--text", default="text", metavar="NAME", help="the column of the texts (default: text)")
+    parser.add_argument("--label", default="label", metavar="NAME", help="the column of the classes (default: label)")
+    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of tables and files (default: utf-8)")
+    options = parser.parse_args(arguments)
+    name = os.path.splitext(os.path.basename(os.path.abspath(options.path)))[0]
+    target = options.output or f"data/{name}.npz"
+    try:
+        if "\n".encode(options.encoding) != b"\n":
+            parser.error(f"{options.encoding} files cannot be read line by line: save the file as UTF-8")
+    except (LookupError, UnicodeError):
+        parser.error(f"there is no encoding {options.encoding!r}")
+    if not 0 < options.test_size < 1:
+        parser.error("--test-size must lie between 0 and 1")
+    if options.seed < 0:
+        parser.error("--seed must be 0 or more")
+    if not target.endswith(".npz"):
+        parser.error(f"OUTPUT must end in .npz, not {target}")
+    try:
+        if os.path.exists(target) and not str(data_files.read(target)["source"]).startswith("own texts"):
+            raise DataError(f"{target} holds other data: name another file, or delete it")
+        data_files.check_writable(target)
+        data = prepare(options.path, options)
+        data_files.write(target, data)
+        report(target, data)
+    except DataError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    except OSError as error:
+        sys.exit(f"{parser.prog}: {error.filename} cannot be read ({error.strerror})")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: stopped; {target} is as it was")
+
+
+if __name__ == "__main__":
+    main()
