@@ -41,7 +41,7 @@ DATA_FILE = "data/imdb.npz"  # from download_imdb.py; where it is missing, keras
 VOCAB_SIZE = 30_000  # ids in use: the most frequent words keep theirs, the others become 2, "unknown"
 MAX_LENGTH = 400  # words kept of each text, counted from its end; None keeps whole texts
 PADDING = 8  # zeros in front of each text, at least: the more, the less their number matters to the network
-VALIDATION_SIZE = 0.2  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
+VALIDATION_SIZE = 0.1  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
 # Model
 EMBEDDING_DIM = 64  # numbers in a word's vector
 LSTM_UNITS = 64  # numbers in the network's memory

@@ -52,15 +52,15 @@ CELL = "LSTM"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # numbers in the memory of each layer, from the first upwards; as many layers as you like
 BIDIRECTIONAL = True  # a second network in each layer reads from the end
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.3  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.2  # share of the words hidden while training, others in each epoch
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training
 OPTIMIZER = "Adam"  # any class of keras.optimizers
-LEARNING_RATE = 0.003
-EPSILON = 1e-4  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare words learn single texts by heart
+LEARNING_RATE = 0.005
+EPSILON = 1e-5  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare words learn single texts by heart
 BATCH_SIZE = 32  # texts in a training step
-EPOCHS = 10  # at most
+EPOCHS = 12  # at most
 PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
 SEED = 1  # the same seed on the same CPU gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------

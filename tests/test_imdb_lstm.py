@@ -310,7 +310,8 @@ def test_the_best_epoch_is_kept_and_test_is_evaluated_once(in_folder, monkeypatc
     Without patience it must be the last one's, and all epochs run.
     """
     data_files.write(imdb_lstm.DATA_FILE, small_sample)
-    set_constants(monkeypatch, **SMALL | dict(EPOCHS=12, PATIENCE=patience, LEARNING_RATE=0.3))
+    changed = dict(EPOCHS=12, PATIENCE=patience, LEARNING_RATE=0.3, VALIDATION_SIZE=0.2)
+    set_constants(monkeypatch, **SMALL | changed)
     evaluated = []
     real = keras.Model.evaluate
     monkeypatch.setattr(

@@ -155,7 +155,7 @@ def test_merge_modes_are_as_wide_as_the_comment_says(monkeypatch, mode, width):
 def test_the_backward_half_reads_from_the_end(monkeypatch):
     """With "last": its output is that of the same LSTM on the reversed text; the first word is the last it reads."""
     model = build(monkeypatch, imdb_bilstm, VOCAB_SIZE=20, LSTM_UNITS=(5,), POOLING="last")
-    embedding, bidirectional = model.layers[:2]
+    embedding, _, bidirectional = model.layers[:3]
     text = np.array([[3, 7, 11, 2, 9, 15]])
     backward = layers.LSTM(5)
     backward.build((None, None, imdb_bilstm.EMBEDDING_DIM))
