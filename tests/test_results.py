@@ -124,6 +124,16 @@ def test_an_interrupted_command_goes_on_where_it_was(tiny, monkeypatch):
     assert tiny("small", "--seeds", "3") == [("small", 2), ("small", 3)]
 
 
+def test_the_table_is_that_of_the_stored_runs_of_todays_recipes(tmp_path, monkeypatch):
+    """So no recipe changes without its figures."""
+    runs = reproduce.current_runs()
+    for name in presets.DEFAULTS:
+        assert [stored["seed"] for stored in runs[name]] == [1, 2, 3], f"run: python results/reproduce.py {name}"
+    monkeypatch.setattr(reproduce, "FOLDER", tmp_path)
+    reproduce.report(runs)
+    assert (tmp_path / "results.md").read_text() == (ROOT / "results" / "results.md").read_text()
+
+
 def test_unknown_recipes_and_parts_are_named(in_folder):
     for program in "reproduce.py", "benchmark.py":
         process = run(ROOT / "results" / program, in_folder, "nonsense")
