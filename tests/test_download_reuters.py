@@ -45,7 +45,8 @@ def test_keras_files_give_what_keras_gives(tmp_path, in_folder, monkeypatch, emp
     for one, other in zip(with_file[:2], without_file[:2]):
         assert all(np.array_equal(*pair) for pair in zip(one[0], other[0], strict=True))
         assert np.array_equal(one[1], other[1])
-    assert with_file[2:] == without_file[2:] == (words_of(data)[:196], "Reuters from Keras's reuters.npz")
+    names = keras.datasets.reuters.get_label_names()
+    assert with_file[2:] == without_file[2:] == (words_of(data)[:196], names, "Reuters from Keras's reuters.npz")
 
 
 def wire(topics, body):

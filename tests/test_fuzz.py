@@ -3,6 +3,7 @@
 import pytest
 
 import fuzz
+import tools
 
 NAMES = ["archive", "data", "training", "table", "vectors", "result", "vocabulary", "model", "texts"]
 
@@ -12,6 +13,8 @@ def readers(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("fuzz"))
         yield fuzz.readers()
+    for script in "imdb_lstm", "imdb_pretrained_lstm":
+        tools.configure(script, {})
 
 
 def test_all_readers_are_tried(readers):

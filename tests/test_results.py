@@ -64,6 +64,8 @@ def test_code_is_the_same_with_other_comments_and_constants_only(tmp_path):
     script = '"""What it does."""\nEPOCHS = 3  # at most\n\n\ndef main():\n    """Does it."""\n    print(EPOCHS)\n'
     same = '"""Something."""\nEPOCHS = 4\n\n\ndef main():\n    # Prints.\n    print(EPOCHS)\n'
     assert code(script) == code(same) != code(script.replace("print", "repr"))
+    check = "\n\ndef check_constants():\n    pass\n"
+    assert code(script + check) == code(script) != code(script + check.replace("check_constants", "load_data"))
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def tiny(in_folder, small_sample, monkeypatch):
     recipes = {"imdb_lstm": presets.Preset("imdb_lstm"), "small": presets.Preset("imdb_lstm", small, 12.3)}
     monkeypatch.setattr(reproduce, "PRESETS", recipes)
     monkeypatch.setattr(reproduce, "DEFAULTS", ["imdb_lstm"])
+    monkeypatch.setattr(reproduce, "PUBLISHED", {"small": recipes["small"]})
     monkeypatch.setattr(reproduce, "FOLDER", in_folder)
     monkeypatch.setattr(reproduce.plots, "FOLDER", in_folder)
     monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
