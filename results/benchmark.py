@@ -429,7 +429,8 @@ def report_growth(figures):
     shares = [[operation, f"{share:.1%}"] for operation, share in list(figures["profile"].items())[:10]]
     return f"""## How it grows
 
-An epoch of `imdb_lstm.py` over all 25,000 reviews, one constant changed at a time. The model had {constants}.
+An epoch of `imdb_lstm.py` over all 25,000 reviews, one constant changed at a time. The model had
+{constants}.
 Operations are those of the LSTM's matrix products, forwards and backwards; the machine's rate is that of a product of
 two matrices of 2048 x 2048 in the same round: {statistics.median(peaks) / 1e9:.0f} GFLOP/s.
 
