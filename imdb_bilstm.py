@@ -48,7 +48,7 @@ EMBEDDING_DIM = 64  # numbers in a word's vector
 LSTM_UNITS = (64,)  # numbers in the memory of each direction; one number for each layer, from the first upwards
 MERGE_MODE = "concat"  # both directions "concat": side by side, twice as wide; "sum", "ave", "mul": as wide as one
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.3  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.3  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training

@@ -53,7 +53,7 @@ KERNEL_SIZE = 5  # words in a window
 POOL_SIZE = 4  # neighbouring windows of which the strongest is kept: the LSTM has a POOL_SIZE-th of the steps
 LSTM_UNITS = 64  # numbers in the network's memory
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.4  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.4  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training

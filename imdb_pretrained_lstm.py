@@ -50,7 +50,7 @@ VECTORS_FILE = "data/glove.6B.100d.txt"  # text file of vectors by GloVe, word2v
 TRAINABLE = False  # False: the vectors stay as they are; True: training changes them too
 LSTM_UNITS = 64  # numbers in the network's memory
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.1  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.1  # share of the words hidden while training, others each time
 DROPOUT = 0.2  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training

@@ -46,7 +46,7 @@ VALIDATION_SIZE = 0.1  # share of the training texts held out to choose the epoc
 EMBEDDING_DIM = 64  # numbers in a word's vector
 LSTM_UNITS = (64, 32)  # numbers in the memory of each layer, from the first upwards; as many layers as you like
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.3  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.3  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of each LSTM's inputs hidden while training: word vectors, and outputs of the layer below
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training

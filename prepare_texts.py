@@ -130,8 +130,9 @@ def split(labels, share, random):
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def prepare(path, options):
+def prepare(options):
     """Returns the data file's arrays."""
+    path = options.path
     encoder, numbers = data_files.Encoder(), {}
     random = np.random.default_rng(options.seed)
     texts, labels = collect(path, options, encoder, numbers)
@@ -207,7 +208,7 @@ def main(arguments=None):
         if os.path.exists(target) and not str(data_files.read(target)["source"]).startswith("own texts"):
             raise DataError(f"{target} holds other data: name another file, or delete it")
         data_files.check_writable(target)
-        data = prepare(options.path, options)
+        data = prepare(options)
         data_files.write(target, data)
         report(target, data)
     except DataError as error:

@@ -52,7 +52,7 @@ CELL = "LSTM"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # numbers in the memory of each layer, from the first upwards; as many layers as you like
 BIDIRECTIONAL = True  # a second network in each layer reads from the end
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
-WORD_DROPOUT = 0.2  # share of the words hidden while training, others in each epoch
+WORD_DROPOUT = 0.2  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
 # Training

@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import pathlib
 import re
 import sys
@@ -81,10 +80,10 @@ def sound_archive():
     return buffer.getvalue()
 
 
-def sound_data(classes=2):
+def sound_data():
     texts = [np.array([1, 4, 5, 6]), np.array([1, 6, 2])]
     words = ["the", "film", "good"]
-    data = data_files.pack(texts, [0, classes - 1], texts[:1], [1], words, "own texts, fuzz.csv")
+    data = data_files.pack(texts, [0, 1], texts[:1], [1], words, "own texts, fuzz.csv")
     buffer = io.BytesIO()
     np.savez(buffer, **data, classes=np.frombuffer(b"bad\ngood", dtype="uint8"))
     return buffer.getvalue()
@@ -181,7 +180,7 @@ def readers():
         "result": (lambda content: load_run(run | {"result.json": content}), damaged(run["result.json"])),
         "vocabulary": (lambda content: load_run(run | {"vocabulary.txt": content}), damaged(run["vocabulary.txt"])),
         "model": (lambda content: load_run(run | {"model.keras": content}), damaged(run["model.keras"])),
-        "texts": (texts, st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode())),
+        "texts": (texts, st.binary(max_size=200) | st.text(max_size=100).map(str.encode)),
     }
 
 
@@ -216,8 +215,7 @@ def main():
     parser.add_argument("--inputs", type=int, default=10_000, help="how many for each (default: 10,000)")
     options = parser.parse_args()
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         every = readers()
         for name in options.readers or every:
             if name not in every:
@@ -226,7 +224,6 @@ def main():
             slowest = attack(*every[name], options.inputs, seed=1)
             rows.append([name, f"{options.inputs:,}", f"{time.perf_counter() - start:.0f}", f"{slowest:.2f}"])
             print(f"{name}: {options.inputs:,} inputs survived", flush=True)
-        os.chdir("/")
     print(table(["reader", "inputs", "seconds", "slowest input, s"], rows))
 
 

@@ -60,23 +60,11 @@ def make_training(folder):
     data_files.write(str(folder / "data/imdb.npz"), download_imdb.from_sample())
 
 
-def check_imdb(folder):
-    data_files.read(str(folder / "data/imdb.npz"))
-
-
-def check_mine(folder):
-    data_files.read(str(folder / "data/mine.npz"))
-
-
-def check_run(folder):
-    predict.Classifier(folder / "runs/imdb_lstm/model.keras")
-
-
-# {name: (what it needs, its command, the files it makes, the check that they are whole)}
+# {name: (a function that makes what it needs, its command, what it makes, a reader that refuses what is not whole)}
 PROGRAMS = {
-    "download_imdb": (make_archive, [ROOT / "download_imdb.py", "reviews.tar.gz"], check_imdb),
-    "prepare_texts": (make_table, [ROOT / "prepare_texts.py", "mine.csv"], check_mine),
-    "imdb_lstm": (make_training, ["imdb_lstm.py"], check_run),
+    "download_imdb": (make_archive, [ROOT / "download_imdb.py", "reviews.tar.gz"], "data/imdb.npz", data_files.read),
+    "prepare_texts": (make_table, [ROOT / "prepare_texts.py", "mine.csv"], "data/mine.npz", data_files.read),
+    "imdb_lstm": (make_training, ["imdb_lstm.py"], "runs/imdb_lstm/model.keras", predict.Classifier),
 }
 
 
@@ -91,7 +79,7 @@ def attack(name, times, seed=1):
 
     Returns how often that ended it, how often predict.py refused what there was, and how many temporary files are left.
     """
-    prepare, command, check = PROGRAMS[name]
+    prepare, command, made, read = PROGRAMS[name]
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -102,7 +90,7 @@ def attack(name, times, seed=1):
             process = start(command, folder)
             _, errors = process.communicate()
             assert process.returncode == 0, errors.decode()
-            check(folder)
+            read(str(folder / made))
             return time.perf_counter() - begin
 
         seconds = undisturbed()
@@ -117,7 +105,7 @@ def attack(name, times, seed=1):
             if how == signal.SIGINT and process.returncode != 0:
                 assert b"Traceback" not in errors or WHILE_IMPORTING.search(errors), errors.decode()
             try:
-                check(folder)
+                read(str(folder / made))
             except predict.ModelError:
                 incomplete += 1  # it says so, which is what counts
         undisturbed()

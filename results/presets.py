@@ -1,4 +1,4 @@
-"""The recipes: our defaults and every published variant.
+"""The recipes: our defaults, every published variant, and variations of ours.
 
 A recipe is a script and the constants in which it differs from the script's defaults. `published` is the test accuracy
 in per cent that `source` gives. `note` says what our constants cannot say of it, or how to read the published figure.

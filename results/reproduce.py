@@ -15,12 +15,14 @@ import ast
 import collections
 import csv
 import hashlib
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
+import tokenize
 
 import baselines
 import keras
@@ -41,19 +43,34 @@ WITHOUT_EFFECT = "check_constants", "print_topics"
 
 
 def code_of(path):
-    """Returns a hash of the code that figures depend on, without comments, docstrings and the values of constants."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node):
-            del node.body[0]
+    """Returns a hash of the code that figures depend on, without comments, docstrings and the values of constants.
 
-    def counts(node):
-        if isinstance(node, ast.FunctionDef):
-            return node.name not in WITHOUT_EFFECT
-        return not (isinstance(node, ast.Assign) and node.targets[0].id.isupper())
-
-    tree.body = [node for node in tree.body if counts(node)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+    It is one of lines of text, since what `ast.dump` and `ast.unparse` give depends on the version of Python.
+    """
+    text = path.read_text()
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    tree = ast.parse(text)
+    left_out = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and node.name in WITHOUT_EFFECT
+        or isinstance(node, ast.Assign)
+        and node.targets[0].id.isupper()
+    ]
+    left_out += [
+        node.body[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node)
+    ]
+    for node in left_out:
+        lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    code = "\n".join(line.rstrip() for line in lines if line.strip())
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
 def identity(name, seed):

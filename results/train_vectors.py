@@ -17,11 +17,12 @@ import gensim
 import numpy as np
 from tools import configure
 
+from data_files import FIRST_WORD_ID
+
 DIMENSION = 100
 EPOCHS = 5
 SEED = 1
 WORDS = ["good", "awful", "superb", "boring", "film", "actress", "horror", "funny", "director", "ten"]
-FIRST_WORD_ID = 4
 
 
 def sentences(script):
