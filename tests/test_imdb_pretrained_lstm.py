@@ -102,6 +102,17 @@ def test_a_large_file_needs_no_memory(vectors, in_folder):
     assert len(filler) > 15_000_000 and peak < 1_000_000
 
 
+def test_a_file_without_lines_is_not_read_whole(vectors, in_folder):
+    vectors(lines(VECTORS))
+    (in_folder / "vectors.txt").write_bytes(b"2 3\n" + bytes(20_000_000))
+    tracemalloc.start()
+    with pytest.raises(SystemExit, match="line 2: not a word and 3 numbers"):
+        script.load_vectors(WORDS, TEXTS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
 def test_without_the_file_it_says_where_to_get_it(in_folder):
     process = run(script.__file__, in_folder)
     assert process.returncode == 1 and process.stdout == ""
