@@ -1,6 +1,7 @@
 """What the programs that make data files share: the tokeniser, the data file and the ways to get a corpus.
 
-The training scripts do not import this module. They read what it writes: a .npz file of plain arrays,
+predict.py shares the tokeniser. The training scripts do not import this module: they read what it writes, a .npz file
+of plain arrays,
 
     x_train        (words,)   int32, the ids of all training texts end to end
     train_lengths  (texts,)   int32, how many of those ids belong to each text
@@ -22,12 +23,12 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import sys
 import tarfile
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Callable
 
@@ -160,7 +161,7 @@ def read(path):
             data = {name: file[name] for name in [*ARRAYS, "source"]}
     except KeyError as error:
         raise DataError(f"{path} is not a data file of these scripts: {error.args[0]}") from None
-    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what a damaged file raises depends on where the damage is
         raise DataError(f"{path} is not a data file of these scripts, or is damaged ({error})") from None
     for name, dtype in ARRAYS.items():
         if data[name].dtype != dtype or data[name].ndim != 1:
@@ -177,7 +178,7 @@ def read(path):
 
 @dataclasses.dataclass
 class Corpus:
-    """What one download script knows of its corpus. Everything else about the ways to it is in `main`."""
+    """What one download script knows of its corpus. All else about the ways to it is in this module."""
 
     name: str  # "IMDB"
     keras_name: str  # its module in keras.datasets, and the stem of Keras's files and of the data file
@@ -201,6 +202,22 @@ class Corpus:
         return f"built-in sample, not {self.name}"
 
 
+def start(main):
+    """Calls a program's main function. What cannot be read or written on the way ends the program in one line."""
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter
+    try:
+        try:
+            main()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # else Python would try, and complain, once more when it ends
+        piped = isinstance(error, BrokenPipeError)  # into `head`, say, which has read enough
+        sys.exit(1 if piped else f"{os.path.basename(sys.argv[0])}: {error}")
+
+
 def main(corpus, documentation, arguments=None):
     """Runs a download script. Ends the program with a message and exit status 1 when something cannot be had."""
     parser = argparse.ArgumentParser(
@@ -215,6 +232,7 @@ def main(corpus, documentation, arguments=None):
     options = parser.parse_args(arguments)
     if options.path and options.sample:
         parser.error("PATH and --sample exclude each other")
+    socket.setdefaulttimeout(TIMEOUT)
     try:
         provide(corpus, options)
     except DataError as error:
@@ -253,7 +271,7 @@ def report(corpus, data):
     print_counts(corpus.data_file, data)
     if str(data["source"]) == corpus.sample_source:
         print(f"This is the built-in sample, generated text that is NOT {corpus.name}.", file=sys.stderr)
-        print(f"For {corpus.name}, with a network: python {sys.argv[0]} --no-sample", file=sys.stderr)
+        print(f"For {corpus.name}, with a network: python {shlex.quote(sys.argv[0])} --no-sample", file=sys.stderr)
     elif corpus.is_known(data):
         print(f"These are the known counts of {corpus.name}.")
     else:
@@ -280,7 +298,6 @@ def from_network(corpus):
         return from_raw(corpus, files_in_archive(path, corpus.member_name), os.path.basename(url))
 
     print(f"looking for {corpus.name} on the network ...", file=sys.stderr, flush=True)
-    socket.setdefaulttimeout(TIMEOUT)
     urls = [KERAS_URL + name for name in corpus.keras_files]
     ways = [(urls[0], lambda: from_keras(corpus)), *((url, lambda: from_archive(url)) for url in corpus.archives)]
     troubles = []
@@ -292,7 +309,7 @@ def from_network(corpus):
     raise DataError(
         f"{corpus.name} cannot be fetched:\n" + "\n".join(troubles) + "\n"
         "What helps:\n"
-        f"  Fetch it with a browser, then: python {sys.argv[0]} PATH-OF-THE-FILE\n"
+        f"  Fetch it with a browser, then: python {shlex.quote(sys.argv[0])} PATH-OF-THE-FILE\n"
         f"  ({corpus.keras_name}.npz needs {urls[1]} beside it.)\n"
         f"  Files are kept in {keras_cache()}; the environment variable KERAS_HOME names another place.\n"
         "  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.\n"
@@ -335,23 +352,25 @@ def adopt_keras_files(corpus, path):
     sources = path, os.path.join(os.path.dirname(path), f"{corpus.keras_name}_word_index.json")
     for source, (name, file_hash) in zip(sources, corpus.keras_files.items()):
         target = os.path.join(keras_cache(), name)
-        if not os.path.exists(source) or os.path.exists(target):
+        if not os.path.exists(source):
             continue
         if digest(source, file_hash) != file_hash:
             raise DataError(
                 f"{source} is not Keras's {name}: its hash differs, so it was not opened. "
                 f"The right one is {KERAS_URL}{name}"
             )
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copyfile(source, target + ".part")
-        os.replace(target + ".part", target)
+        if not os.path.exists(target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target + ".part")
+            os.replace(target + ".part", target)
 
 
 def fetch(name, url, file_hash):
     """Returns the path of a file in Keras's cache, fetched with a progress bar if it is not there yet.
 
     A file that lies there with another hash is not ours to delete (Keras would): DataError names it. What is fetched
-    gets its name only after its hash was found right, so a transfer that was killed never passes for a whole file.
+    gets its name only after its hash was found right, so a transfer that was killed never passes for a whole file. One
+    that broke off is tried a second time.
     """
     path = os.path.join(keras_cache(), name)
     if os.path.exists(path):
@@ -363,15 +382,21 @@ def fetch(name, url, file_hash):
         return path
     import keras  # here, because it takes seconds and the other ways to the data do without
 
-    try:
-        part = keras.utils.get_file(fname=name + ".part", origin=url, file_hash=file_hash)
-    except Exception as error:  # Keras raises a bare Exception when it cannot fetch
-        if os.path.exists(path + ".part"):
-            os.remove(path + ".part")  # Keras leaves a file with a wrong hash
-        raise DataError(str(error).removeprefix(f"URL fetch failure on {url}: ").removeprefix("None -- ")) from None
-    path = part.removesuffix(".part")
-    os.replace(part, path)
-    return path
+    if not sys.stdout.isatty():
+        keras.config.disable_interactive_logging()  # no moving bar in a log file
+    part = f"{path}.{os.getpid()}.part"  # so that two downloads at once do not meet
+    for last_try in False, True:
+        try:
+            os.replace(keras.utils.get_file(fname=os.path.basename(part), origin=url, file_hash=file_hash), path)
+            return path
+        except Exception as error:  # Keras raises a bare Exception when it cannot fetch
+            if os.path.exists(part):
+                os.remove(part)  # Keras leaves a file with a wrong hash
+            reason = " ".join(str(error).split())
+            broke_off = isinstance(error, OSError) or "retrieval incomplete" in reason
+            if last_try or not broke_off:
+                reason = reason.removeprefix(f"URL fetch failure on {url}: ").removeprefix("None -- ")
+                raise DataError(reason) from None
 
 
 def digest(path, like):

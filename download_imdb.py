@@ -117,8 +117,8 @@ predictable shallow silly tedious terrible weak""".split()
 GOOD_ADVERBS = ["beautifully", "brilliantly", "perfectly", "well"]
 BAD_ADVERBS = ["awkwardly", "badly", "poorly", "weakly"]
 
-# Each of these says the second word of the two, or the first, and takes the other one back. Exchanging the two words
-# turns praise into blame without changing which words occur: a bag of words cannot tell, a reader can.
+# Each of these holds an opinion and one that it takes back: it means its second word, or its first. Exchanging the two
+# words turns praise into blame without changing which words occur: a bag of words cannot tell, a reader can.
 SAYS_SECOND = [
     "{The} was not {}, it was {}.",
     "I had expected something {} and got something {}.",
@@ -218,4 +218,4 @@ CORPUS = data_files.Corpus(
 )
 
 if __name__ == "__main__":
-    data_files.main(CORPUS, __doc__)
+    data_files.start(lambda: data_files.main(CORPUS, __doc__))

@@ -16,8 +16,8 @@
     python imdb_bilstm.py
 
 Reaches 89.9 ± 0.0 % on IMDB's test set (mean and standard deviation of 3 seeds), in 5 to 6 epochs and 193 to 216 s on
-two shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 1.4 points more
-than `imdb_lstm.py`, for 1.8 times the time an epoch.
+two shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 1.4 points more than
+`imdb_lstm.py`, for 1.8 times the time an epoch.
 """
 
 import argparse
@@ -28,7 +28,10 @@ import math
 import os
 import pathlib
 import platform
+import shutil
+import socket
 import sys
+import tempfile
 import time
 
 import keras
@@ -46,11 +49,11 @@ VALIDATION_SIZE = 0.1  # share of the training texts held out to choose the epoc
 # Model
 EMBEDDING_DIM = 64  # numbers in a word's vector
 LSTM_UNITS = (64,)  # numbers in the memory of each direction; one number for each layer, from the first upwards
-MERGE_MODE = "concat"  # both directions "concat": side by side, twice as wide; "sum", "ave", "mul": as wide as one
+MERGE_MODE = "concat"  # "concat": both directions side by side, twice as wide; "sum", "ave" or "mul": as wide as one
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
 WORD_DROPOUT = 0.3  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
-RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
+RECURRENT_DROPOUT = 0.0  # share of the memory's numbers hidden while training; above 0: no cuDNN, several times slower
 # Training
 OPTIMIZER = "Adam"  # any class of keras.optimizers
 LEARNING_RATE = 0.01
@@ -60,44 +63,6 @@ EPOCHS = 8  # at most
 PATIENCE = 1  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
 SEED = 1  # the same seed on the same CPU gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
-
-
-def check_constants():
-    """Ends the program with one line when a constant cannot work, before any time is spent on data."""
-
-    def whole(value, least):
-        return type(value) is int and value >= least
-
-    def number(value, least, below):
-        return type(value) in (int, float) and least <= value < below
-
-    def sizes(values):
-        return type(values) is tuple and values and all(whole(value, 1) for value in values)
-
-    rules = [
-        ("DATA_FILE", type(DATA_FILE) is str and DATA_FILE.endswith(".npz"), "the path of an .npz file"),
-        ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
-        ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
-        ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),
-        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
-        ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
-        ("LSTM_UNITS", sizes(LSTM_UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
-        ("MERGE_MODE", MERGE_MODE in ("concat", "sum", "ave", "mul"), '"concat", "sum", "ave" or "mul"'),
-        ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
-        ("WORD_DROPOUT", number(WORD_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
-        ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
-        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
-        ("EPSILON", number(EPSILON, 1e-12, math.inf), "a number above 0"),
-        ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
-        ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
-        ("PATIENCE", PATIENCE is None or whole(PATIENCE, 1), "None or a whole number from 1 up"),
-        ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
-    ]
-    for name, works, wanted in rules:
-        if not works:
-            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
 
 
 def load_data():
@@ -120,16 +85,18 @@ def load_data():
                 if "classes" in file:  # in files of prepare_texts.py
                     classes = bytes(file["classes"]).decode().split("\n")
         except Exception as error:  # what a damaged file raises depends on where the damage is
-            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): delete it and run download_imdb.py.")
+            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): make it again.")
         class_count = max(len(classes), y_train.max() + 1)
         if class_count != 2:
             sys.exit(f"{DATA_FILE} has {class_count} classes, and this script tells two apart: use reuters_rnn.py.")
     else:
+        socket.setdefaulttimeout(30)  # seconds for which a server may be silent
         try:
             (x_train, y_train), (x_test, y_test) = datasets.imdb.load_data()
             ranks = datasets.imdb.get_word_index()
         except Exception as error:  # Keras raises a bare Exception when it cannot fetch
-            sys.exit(f"There is no {DATA_FILE}: run download_imdb.py. (Keras could not fetch it either: {error})")
+            reason = " ".join(str(error).split())
+            sys.exit(f"There is no {DATA_FILE}: run download_imdb.py. (Keras could not fetch it either: {reason})")
         words = sorted(ranks, key=ranks.get)
         source = "IMDB from Keras's imdb.npz"
 
@@ -162,13 +129,13 @@ def batches(texts, labels):
             width = PADDING * (math.ceil(lengths[rows].max() / PADDING) + 1)
             yield keras.utils.pad_sequences([texts[row] for row in rows], width, padding="pre"), labels[rows]
 
-    # The open shapes are why this is no keras.utils.PyDataset: Keras guesses that one's shapes from its first batches
-    # and, when these happen to be equally wide, fails at the first batch that is not.
+    # Not a keras.utils.PyDataset, whose shapes Keras guesses from its first batches: when these happen to be equally
+    # wide, it fails at the first one of another width. Here the shapes stay open.
     shapes = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=shapes)
     count = math.ceil(len(texts) / BATCH_SIZE)
     options = tf.data.Options()
-    options.autotune.enabled = False  # with its tuner TensorFlow sometimes idles at the end of an epoch, as long again
+    options.autotune.enabled = False  # its tuner may hold up the end of an epoch for as long as the epoch took
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(options)
 
 
@@ -179,7 +146,8 @@ def build_model():
     model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # all numbers of a word's vector, or none
     for depth, units in enumerate(LSTM_UNITS, 1):
         # The layer above wants the outputs at all words, and so does the maximum; there Keras turns the backward half
-        # round, so that both halves of an output stand at the same word. With "last" that half ends at the front.
+        # round, so that both halves of an output stand at the same word. With "last" that half ends in the zeros at the
+        # front, which can wash out what it has read.
         every_step = depth < len(LSTM_UNITS) or POOLING == "max"
         lstm = layers.LSTM(units, dropout=DROPOUT, recurrent_dropout=RECURRENT_DROPOUT, return_sequences=every_step)
         model.add(layers.Bidirectional(lstm, merge_mode=MERGE_MODE))
@@ -203,8 +171,8 @@ def main():
     folder = pathlib.Path("runs", script)
     folder.mkdir(parents=True, exist_ok=True)
 
-    # Validation is the front of train, not a random part: download_imdb.py puts reviews of one movie side by side, and
-    # a movie on both sides of the cut would be recognised instead of read.
+    # Validation is the front of train, not a random part: in a data file made from Stanford's archive the reviews of a
+    # movie stand side by side, and a movie on both sides of the cut would be recognised instead of read.
     held_out = round(len(x_train) * VALIDATION_SIZE)
     train = batches(x_train[held_out:], y_train[held_out:])
     validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
@@ -219,7 +187,8 @@ def main():
         epochs=EPOCHS,
         callbacks=[early_stopping] if held_out and PATIENCE else [],
         shuffle=False,  # the batches shuffle themselves
-        verbose=1 if sys.stdout.isatty() else 2,  # a moving bar is for terminals; a log file gets a line an epoch
+        # A moving bar is for terminals as wide as it is; others, and log files, get a line an epoch.
+        verbose=1 if sys.stdout.isatty() and shutil.get_terminal_size().columns >= 80 else 2,
     )
     seconds = time.perf_counter() - start
     test_loss, test_accuracy = model.evaluate(batches(x_test, y_test), verbose=0)
@@ -239,26 +208,76 @@ def main():
         "constants": constants,
         "classes": classes,
     }
-    (folder / "result.json").unlink(missing_ok=True)  # written last: where it is, the other files are whole
-    model.save(folder / "model.keras")
-    (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
-    with open(folder / "history.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *history.history])
-        writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
-    for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
-        result[f"{name} sha256"] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    with tempfile.TemporaryDirectory(dir=folder) as new:  # until all is written, the files of the run before stay
+        new = pathlib.Path(new)
+        model.save(new / "model.keras")
+        (new / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8", newline="\n")
+        with open(new / "history.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *history.history])
+            writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
+        for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
+            result[f"{name} sha256"] = hashlib.sha256((new / name).read_bytes()).hexdigest()
+        (new / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+        for file in list(new.iterdir()):
+            file.replace(folder / file.name)
     print(f'Try it: python predict.py {folder / "model.keras"} "The film started badly but ended well."')
     figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
     print(f"{script}: {figures} ({source})")
 
 
+def check_constants():
+    """Ends the program with one line when a constant or the clock cannot work, before any time is spent on data."""
+
+    def file(path, default):
+        # The default may be missing, since Keras has its data.
+        return type(path) is str and path.endswith(".npz") and (path == default or os.path.isfile(path))
+
+    def whole(value, least):
+        return type(value) is int and value >= least
+
+    def number(value, least, below):
+        return type(value) in (int, float) and least <= value < below
+
+    def sizes(values):
+        return type(values) is tuple and values and all(whole(value, 1) for value in values)
+
+    rules = [
+        ("DATA_FILE", file(DATA_FILE, "data/imdb.npz"), "the path of an .npz file that is there"),
+        ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
+        ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
+        ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),
+        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
+        ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
+        ("LSTM_UNITS", sizes(LSTM_UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
+        ("MERGE_MODE", MERGE_MODE in ("concat", "sum", "ave", "mul"), '"concat", "sum", "ave" or "mul"'),
+        ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
+        ("WORD_DROPOUT", number(WORD_DROPOUT, 0, 1), "0 or a share below 1"),
+        ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
+        ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
+        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
+        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
+        ("EPSILON", number(EPSILON, 1e-12, math.inf), "a number above 0"),
+        ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
+        ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
+        ("PATIENCE", PATIENCE is None or whole(PATIENCE, 1), "None or a whole number from 1 up"),
+        ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
+    ]
+    for name, works, wanted in rules:
+        if not works:
+            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
+    if not 1980 <= time.localtime().tm_year < 2108:  # the model's file is a zip file, which knows no other years
+        sys.exit(f"This computer's clock says {time.strftime('%Y-%m-%d')}, and no model can be saved then: set it.")
+
+
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+        # A terminal may lack a letter; in a log file each line is to be seen at once.
+        sys.stdout.reconfigure(errors="replace", line_buffering=True)
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped before the end.")
-    except OSError as error:  # a folder or a disk that cannot be written to
-        sys.exit(str(error))
+        sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
+    except OSError as error:  # a disk that is full, a folder that is not ours, a pipe that is closed
+        sys.exit(f"The folder runs, or the output, cannot be written to: {error}")

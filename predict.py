@@ -25,7 +25,7 @@ import sys
 
 import numpy as np
 
-from data_files import FIRST_WORD_ID, START_ID, tokenise
+from data_files import FIRST_WORD_ID, START_ID, start, tokenise
 
 UNKNOWN_ID = 2
 SHOWN = 60  # characters of a text that are shown
@@ -44,11 +44,13 @@ class Classifier:
     def __init__(self, path):
         """Reads the model and the files beside it. Raises ModelError unless all of them come from one run."""
         path = pathlib.Path(path)
+        if path.is_dir():
+            path /= "model.keras"
         if not path.is_file():
             raise ModelError(f"there is no model {path}: train one first, for instance with: python imdb_lstm.py")
         try:
             self.result = json.loads((path.parent / "result.json").read_text(encoding="utf-8"))
-            words = (path.parent / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+            words = (path.parent / "vocabulary.txt").read_bytes().decode().split("\n")
             for name, file in ("model.keras", path), ("vocabulary.txt", path.parent / "vocabulary.txt"):
                 if hashlib.sha256(file.read_bytes()).hexdigest() != self.result[f"{name} sha256"]:
                     raise ModelError(f"{file} is not the one that the run of {path.parent / 'result.json'} wrote")
@@ -67,6 +69,12 @@ class Classifier:
             self.model = keras.models.load_model(path)
         except Exception as error:  # what a strange file raises depends on what it is
             raise ModelError(f"{path} cannot be loaded as a Keras model ({first_line(error)})") from None
+        try:
+            width = len(self.probabilities([[START_ID, FIRST_WORD_ID + len(words) - 1]])[0])
+            if width != len(self.classes):
+                raise ValueError(f"it tells {width} classes apart, not {len(self.classes)}")
+        except Exception as error:
+            raise ModelError(f"{path} does not fit the files beside it ({first_line(error)}): train again") from None
 
     def encode(self, words):
         """Returns the ids of all words, as in training: the start id, then an id for each word."""
@@ -85,8 +93,8 @@ class Classifier:
         answers = [None] * len(texts)
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
-            for start in range(0, len(rows), BATCH_SIZE):
-                batch = rows[start : start + BATCH_SIZE]
+            for first in range(0, len(rows), BATCH_SIZE):
+                batch = rows[first : first + BATCH_SIZE]
                 # The same zeros in front as in training.
                 width = self.padding * (math.ceil(max(len(texts[row]) for row in batch) / self.padding) + 1)
                 output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch], width))
@@ -101,9 +109,12 @@ def first_line(error):
 
 
 def answer(classifier, texts, with_words=False):
-    """Returns a dict for each text: its class, the probabilities of all classes, and what is worth knowing."""
+    """Returns a dict for each of a list of texts: class, probabilities of all classes, and what is worth knowing."""
+    if isinstance(texts, str):
+        raise TypeError("texts must be a list of texts, not one text")
+    texts = list(texts)
     answers = []
-    words = [tokenise(text) for text in texts]
+    words = [tokenise(text.replace("\r", "\n")) for text in texts]
     ids = [classifier.encode(own) for own in words]
     read = [row for row, own in enumerate(words) if own]  # nothing can be said of a text without words
     probabilities = dict(zip(read, classifier.probabilities([ids[row] for row in read])))
@@ -161,7 +172,7 @@ def words_of(answer):
     if not colours_possible():
         rows = [f"  {share:6.1%}  {word}" for word, share in pairs]
         return "\n".join([f"  probability of {answer['followed']} after each word:", *rows])
-    # From red over grey to green in the 256 colours of terminals: a 6 x 6 x 6 cube that starts at number 16.
+    # From red over yellow to green in the 256 colours of terminals: a 6 x 6 x 6 cube that starts at number 16.
     coloured = []
     for word, share in pairs:
         red, green = round(5 * min(1, 2 * (1 - share))), round(5 * min(1, 2 * share))
@@ -175,11 +186,13 @@ def texts_from(arguments):
         # Bytes of the command line that are not UTF-8 arrive as lone surrogates.
         yield [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in arguments]
         return
+    if sys.stdin is None:
+        raise ModelError("there is no standard input to read texts from: give them on the command line")
     at_once = LINES_AT_ONCE
     if sys.stdin.isatty():
         print("Type one text a line; end with Ctrl-D (on Windows Ctrl-Z and Enter).", file=sys.stderr)
         at_once = 1
-    lines = (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
+    lines = (line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n") for line in sys.stdin.buffer)
     while texts := list(itertools.islice(lines, at_once)):
         yield texts
 
@@ -188,12 +201,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="model.keras in the folder of a training run")
     parser.add_argument(
-        "texts", nargs="*", metavar="TEXT", help="texts; none or - reads one a line from standard input"
+        "texts",
+        nargs="*",
+        metavar="TEXT",
+        help="texts; without any, or with -, one text a line is read from standard input",
     )
     parser.add_argument("--words", action="store_true", help="show the probability after each word")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each text")
     options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     try:
         classifier = Classifier(options.model)
         for texts in texts_from(options.texts):
@@ -211,4 +228,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

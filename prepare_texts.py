@@ -2,7 +2,7 @@
 # requires-python = ">=3.11,<3.14"
 # dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
 # ///
-"""Makes a data file of your own texts, so that every training script can learn from them.
+"""Makes a data file from your own texts, for the training scripts.
 
     python prepare_texts.py tickets.csv                 a table with a column named text and one named label
     python prepare_texts.py tickets.tsv --text body --label queue       the same with other names
@@ -45,16 +45,21 @@ def decoded_lines(path, encoding):
 
 def texts_in_table(path, text_column, label_column, encoding):
     """Yields (text, label, where it stands) of each row of a table."""
+    with open(path, "rb") as file:
+        if file.read(2) == b"PK":
+            raise DataError(f"{path} is a zip file, as those of Excel are: save the table as CSV, in UTF-8")
     lines = decoded_lines(path, encoding)
     header = next(lines, "").removeprefix("\ufeff").strip()
+    if "\r" in header:
+        raise DataError(f"{path}, line 1: a carriage return within the line. Save the file with the line ends of Unix")
     for delimiter in ",;\t|":
         columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
         if text_column in columns and label_column in columns:
             break
     else:
         raise DataError(
-            f"{path}, line 1: there are no columns {text_column!r} and {label_column!r} in {header[:60]!r}. "
-            "Name them with --text and --label, or put a line with their names on top"
+            f"{path}, line 1: there are no columns {text_column!r} and {label_column!r}, at least not both, in "
+            f"{header[:200]!r}. Name them with --text and --label, or put a line with their names on top"
         )
     text_at, label_at = columns.index(text_column), columns.index(label_column)
     csv.field_size_limit(2**31 - 1)
@@ -69,10 +74,13 @@ def texts_in_table(path, text_column, label_column, encoding):
             raise DataError(
                 f"{where}: {error}. A quotation mark that opens a column must be closed, and one inside it doubled"
             ) from None
-        if len(row) > max(text_at, label_at):
+        if len(row) == len(columns):
             yield row[text_at], row[label_at].strip(), where
         elif row:
-            raise DataError(f"{where}: {len(row)} columns where the first line has {len(columns)}")
+            raise DataError(
+                f"{where}: {len(row)} columns where the first line has {len(columns)}. "
+                f"A text with a {delimiter!r} in it must stand in quotation marks"
+            )
 
 
 def texts_in_folder(path, encoding):
@@ -81,7 +89,7 @@ def texts_in_folder(path, encoding):
         folders.sort()
         label = os.path.relpath(folder, path).split(os.sep)[0]
         for name in sorted(names):
-            if label != os.curdir and name.endswith(".txt"):
+            if label != os.curdir and name.lower().endswith(".txt"):
                 file = os.path.join(folder, name)
                 yield "".join(decoded_lines(file, encoding)).removeprefix("\ufeff"), label, file
 
@@ -101,7 +109,11 @@ def collect(path, options, encoder, numbers):
     for text, label, where in examples:
         if not label or "\n" in label:
             raise DataError(f"{where}: the label is {'empty' if not label else 'of several lines'}")
-        ids = encoder.add(text)
+        try:
+            label.encode()
+        except UnicodeEncodeError:  # the name of a folder may be any bytes
+            raise DataError(f"{where.encode(errors='replace').decode()}: the label is not UTF-8") from None
+        ids = encoder.add(text.replace("\r", "\n"))
         if len(ids) == 0:
             empty.append(where)
             continue
@@ -148,7 +160,8 @@ def prepare(options):
         of_test = f"test from {os.path.basename(options.test)}"
     else:
         if single := [name for name, count in counts.items() if count == 1]:
-            raise DataError(f"class {single[0]!r} has one text; it needs two at least, one to learn and one to test")
+            named = ", ".join(map(repr, single[:3])) + (f" and {len(single) - 3:,} more" if len(single) > 3 else "")
+            raise DataError(f"only one text each: {named}. A class needs two at least, one to learn and one to test")
         train, test = split(labels, options.test_size, random)
         of_test = f"{options.test_size:.0%} of it for test, seed {options.seed}"
 
@@ -158,7 +171,10 @@ def prepare(options):
     random.shuffle(train)
     seen = {texts[row].tobytes() for row in train}
     if twice := sum(texts[row].tobytes() in seen for row in test):
-        print(f"{twice:,} of {len(test):,} test texts stand in train as well: test will look too good", file=sys.stderr)
+        print(
+            f"{twice:,} of {len(test):,} test texts stand in train as well: test accuracy will look too good",
+            file=sys.stderr,
+        )
     del seen
     x_train, x_test = [texts[row] for row in train], [texts[row] for row in test]
     del texts
@@ -213,11 +229,9 @@ def main(arguments=None):
         report(target, data)
     except DataError as error:
         sys.exit(f"{parser.prog}: {error}")
-    except OSError as error:
-        sys.exit(f"{parser.prog}: {error.filename} cannot be read ({error.strerror})")
     except KeyboardInterrupt:
         sys.exit(f"{parser.prog}: stopped; {target} is as it was")
 
 
 if __name__ == "__main__":
-    main()
+    data_files.start(main)

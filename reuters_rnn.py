@@ -7,20 +7,22 @@
     word ids    (batch, time)
     Embedding   (batch, time, EMBEDDING_DIM)    a learned vector for each word
     CELL        (batch, time, UNITS)            SimpleRNN, GRU or LSTM; 2 UNITS wide when BIDIRECTIONAL
-    maximum     (batch, UNITS)                  the largest value of each unit over time
+    maximum     (batch, UNITS)                  the largest value of each unit over time; or 2 UNITS
     Dense       (batch, 46)                     probability of each topic
 
     python download_reuters.py
     python reuters_rnn.py
 
 A SimpleRNN forgets: what it has read passes through its weights and a tanh once more at every word, and the gradient
-comes back the same way, a product of as many factors, most of them below one. So it vanishes within some dozen words,
+comes back the same way, a product of as many factors, most of them below one. So it vanishes within a few dozen words,
 and the network never learns that an early word mattered; LSTM and GRU carry their memory past each word through a gate
-that training can hold open.
+that training can hold open. (POOLING = "max" spares a SimpleRNN much of this: its last layer sees the outputs at all
+words. With "last" it does not.)
 
-Reaches 79.9 ± 0.7 % on Reuters's test set (mean and standard deviation of 3 seeds), in 7 to 10 epochs and 135 to 180 s
-on two shared cores of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. When only the topics matter,
-something simpler will do: a linear SVM on TF-IDF word counts reaches 82.7 %, in seconds.
+Reaches 80.5 ± 0.5 % on Reuters's test set (mean and standard deviation of 3 seeds), in 5 to 6 epochs and 281 to 338 s
+on two cores of an AMD EPYC that other trainings shared, with Python 3.11, TensorFlow 2.21 and Keras 3.15; with
+CELL = "LSTM" 79.9 ± 0.7 %, with "SimpleRNN" 78.4 ± 0.8 % (2 seeds). When only the topics matter, something simpler will
+do: a linear SVM on TF-IDF word counts reaches 82.7 %, in seconds.
 """
 
 import argparse
@@ -31,7 +33,10 @@ import math
 import os
 import pathlib
 import platform
+import shutil
+import socket
 import sys
+import tempfile
 import time
 
 import keras
@@ -48,13 +53,13 @@ PADDING = 8  # zeros in front of each text, at least: the more, the less their n
 VALIDATION_SIZE = 0.1  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
 # Model
 EMBEDDING_DIM = 64  # numbers in a word's vector
-CELL = "LSTM"  # "SimpleRNN", "GRU" or "LSTM"
+CELL = "GRU"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # numbers in the memory of each layer, from the first upwards; as many layers as you like
 BIDIRECTIONAL = True  # a second network in each layer reads from the end
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
 WORD_DROPOUT = 0.2  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
-RECURRENT_DROPOUT = 0.0  # the same for the LSTM's memory; above 0 it rules out cuDNN and is several times slower
+RECURRENT_DROPOUT = 0.0  # share of the memory's numbers hidden while training; above 0: no cuDNN, several times slower
 # Training
 OPTIMIZER = "Adam"  # any class of keras.optimizers
 LEARNING_RATE = 0.005
@@ -64,45 +69,6 @@ EPOCHS = 12  # at most
 PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
 SEED = 1  # the same seed on the same CPU gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
-
-
-def check_constants():
-    """Ends the program with one line when a constant cannot work, before any time is spent on data."""
-
-    def whole(value, least):
-        return type(value) is int and value >= least
-
-    def number(value, least, below):
-        return type(value) in (int, float) and least <= value < below
-
-    def sizes(values):
-        return type(values) is tuple and values and all(whole(value, 1) for value in values)
-
-    rules = [
-        ("DATA_FILE", type(DATA_FILE) is str and DATA_FILE.endswith(".npz"), "the path of an .npz file"),
-        ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
-        ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
-        ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),
-        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
-        ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
-        ("CELL", CELL in ("SimpleRNN", "GRU", "LSTM"), '"SimpleRNN", "GRU" or "LSTM"'),
-        ("UNITS", sizes(UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
-        ("BIDIRECTIONAL", type(BIDIRECTIONAL) is bool, "True or False"),
-        ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
-        ("WORD_DROPOUT", number(WORD_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
-        ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
-        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
-        ("EPSILON", number(EPSILON, 1e-12, math.inf), "a number above 0"),
-        ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
-        ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
-        ("PATIENCE", PATIENCE is None or whole(PATIENCE, 1), "None or a whole number from 1 up"),
-        ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
-    ]
-    for name, works, wanted in rules:
-        if not works:
-            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
 
 
 def load_data():
@@ -125,18 +91,20 @@ def load_data():
                 if "classes" in file:  # in files of prepare_texts.py
                     classes = bytes(file["classes"]).decode().split("\n")
         except Exception as error:  # what a damaged file raises depends on where the damage is
-            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): delete it and run download_reuters.py.")
+            sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): make it again.")
     else:
+        socket.setdefaulttimeout(30)  # seconds for which a server may be silent
         try:
             (x_train, y_train), (x_test, y_test) = datasets.reuters.load_data()
             ranks = datasets.reuters.get_word_index()
         except Exception as error:  # Keras raises a bare Exception when it cannot fetch
-            sys.exit(f"There is no {DATA_FILE}: run download_reuters.py. (Keras could not fetch it either: {error})")
+            reason = " ".join(str(error).split())
+            sys.exit(f"There is no {DATA_FILE}: run download_reuters.py. (Keras could not fetch it either: {reason})")
         words = sorted(ranks, key=ranks.get)
         source = "Reuters from Keras's reuters.npz"
 
     def prepare(texts):
-        # A text is cut at its front, as in the other scripts; few newswires are that long.
+        # A text is cut at its front; few newswires are long enough for that.
         texts = [np.asarray(text if MAX_LENGTH is None else text[-MAX_LENGTH:], dtype="int32") for text in texts]
         return [np.where(text < VOCAB_SIZE, text, 2) for text in texts]
 
@@ -164,13 +132,13 @@ def batches(texts, labels):
             width = PADDING * (math.ceil(lengths[rows].max() / PADDING) + 1)
             yield keras.utils.pad_sequences([texts[row] for row in rows], width, padding="pre"), labels[rows]
 
-    # The open shapes are why this is no keras.utils.PyDataset: Keras guesses that one's shapes from its first batches
-    # and, when these happen to be equally wide, fails at the first batch that is not.
+    # Not a keras.utils.PyDataset, whose shapes Keras guesses from its first batches: when these happen to be equally
+    # wide, it fails at the first one of another width. Here the shapes stay open.
     shapes = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=shapes)
     count = math.ceil(len(texts) / BATCH_SIZE)
     options = tf.data.Options()
-    options.autotune.enabled = False  # with its tuner TensorFlow sometimes idles at the end of an epoch, as long again
+    options.autotune.enabled = False  # its tuner may hold up the end of an epoch for as long as the epoch took
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(options)
 
 
@@ -189,14 +157,14 @@ def build_model(class_count=46):
     model.add(layers.Dense(class_count, activation="softmax"))
     optimizer = getattr(keras.optimizers, OPTIMIZER)(learning_rate=LEARNING_RATE)
     optimizer.epsilon = EPSILON
-    # Sparse: the labels are numbers. One-hot labels say the same 46 times as long, and with them "binary_accuracy" is
-    # easily asked for, which counts all 45 topics that a text is rightly not given, and so shows 97 % for nothing.
+    # Sparse: the labels are plain numbers. With one-hot labels people ask for "binary_accuracy", which also counts the
+    # 45 topics that a text is rightly not given: 97 % for having learned nothing.
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
 def print_topics(model, texts, labels, names, most_frequent):
-    """Prints the share of the topics among the texts and their recall: how many of a topic's texts were given to it."""
+    """Prints the share of the topics among the texts and their recall: the share of a topic's texts that got it."""
     pairs = [(model.predict_on_batch(ids).argmax(axis=-1), topics) for ids, topics in batches(texts, labels)]
     predicted, actual = map(np.concatenate, zip(*pairs))
     print("share of the test texts and recall, by topic:")
@@ -204,7 +172,7 @@ def print_topics(model, texts, labels, names, most_frequent):
     for topic in np.argsort(-np.bincount(actual, minlength=len(names)), kind="stable"):
         mine = actual == topic
         recall = f"{np.mean(predicted[mine] == topic):6.1%}" if mine.any() else "     -"
-        cells.append(f"{names[topic]:15} {np.mean(mine):6.1%} {recall}")
+        cells.append(f"{names[topic]:{max(map(len, names))}} {np.mean(mine):6.1%} {recall}")
     rows = math.ceil(len(cells) / 3)
     for row in range(rows):
         print("   ".join(cells[row::rows]))
@@ -238,7 +206,8 @@ def main():
         epochs=EPOCHS,
         callbacks=[early_stopping] if held_out and PATIENCE else [],
         shuffle=False,  # the batches shuffle themselves
-        verbose=1 if sys.stdout.isatty() else 2,  # a moving bar is for terminals; a log file gets a line an epoch
+        # A moving bar is for terminals as wide as it is; others, and log files, get a line an epoch.
+        verbose=1 if sys.stdout.isatty() and shutil.get_terminal_size().columns >= 80 else 2,
     )
     seconds = time.perf_counter() - start
     test_loss, test_accuracy = model.evaluate(batches(x_test, y_test), verbose=0)
@@ -258,27 +227,78 @@ def main():
         "constants": constants,
         "classes": classes,
     }
-    (folder / "result.json").unlink(missing_ok=True)  # written last: where it is, the other files are whole
-    model.save(folder / "model.keras")
-    (folder / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8")
-    with open(folder / "history.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *history.history])
-        writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
-    for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
-        result[f"{name} sha256"] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    with tempfile.TemporaryDirectory(dir=folder) as new:  # until all is written, the files of the run before stay
+        new = pathlib.Path(new)
+        model.save(new / "model.keras")
+        (new / "vocabulary.txt").write_text("\n".join(words), encoding="utf-8", newline="\n")
+        with open(new / "history.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", *history.history])
+            writer.writerows(zip(range(1, epochs + 1), *history.history.values()))
+        for name in "model.keras", "vocabulary.txt":  # so that predict.py never joins files of two runs
+            result[f"{name} sha256"] = hashlib.sha256((new / name).read_bytes()).hexdigest()
+        (new / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+        for file in list(new.iterdir()):
+            file.replace(folder / file.name)
     print(f'Try it: python predict.py {folder / "model.keras"} "Oil prices rose after the OPEC meeting."')
     print_topics(model, x_test, y_test, classes, np.bincount(y_train).argmax())
     figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
     print(f"{script}: {figures} ({source})")
 
 
+def check_constants():
+    """Ends the program with one line when a constant or the clock cannot work, before any time is spent on data."""
+
+    def file(path, default):
+        # The default may be missing, since Keras has its data.
+        return type(path) is str and path.endswith(".npz") and (path == default or os.path.isfile(path))
+
+    def whole(value, least):
+        return type(value) is int and value >= least
+
+    def number(value, least, below):
+        return type(value) in (int, float) and least <= value < below
+
+    def sizes(values):
+        return type(values) is tuple and values and all(whole(value, 1) for value in values)
+
+    rules = [
+        ("DATA_FILE", file(DATA_FILE, "data/reuters.npz"), "the path of an .npz file that is there"),
+        ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
+        ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
+        ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),
+        ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
+        ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
+        ("CELL", CELL in ("SimpleRNN", "GRU", "LSTM"), '"SimpleRNN", "GRU" or "LSTM"'),
+        ("UNITS", sizes(UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
+        ("BIDIRECTIONAL", type(BIDIRECTIONAL) is bool, "True or False"),
+        ("POOLING", POOLING in ("max", "last"), '"max" or "last"'),
+        ("WORD_DROPOUT", number(WORD_DROPOUT, 0, 1), "0 or a share below 1"),
+        ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
+        ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
+        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
+        ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
+        ("EPSILON", number(EPSILON, 1e-12, math.inf), "a number above 0"),
+        ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),
+        ("EPOCHS", whole(EPOCHS, 1), "a whole number from 1 up"),
+        ("PATIENCE", PATIENCE is None or whole(PATIENCE, 1), "None or a whole number from 1 up"),
+        ("SEED", whole(SEED, 0) and SEED < 2**32, "a whole number from 0 to 4294967295"),
+    ]
+    for name, works, wanted in rules:
+        if not works:
+            sys.exit(f"{name} = {globals()[name]!r} cannot work: it must be {wanted}.")
+    if not 1980 <= time.localtime().tm_year < 2108:  # the model's file is a zip file, which knows no other years
+        sys.exit(f"This computer's clock says {time.strftime('%Y-%m-%d')}, and no model can be saved then: set it.")
+
+
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+        # A terminal may lack a letter; in a log file each line is to be seen at once.
+        sys.stdout.reconfigure(errors="replace", line_buffering=True)
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped before the end.")
-    except OSError as error:  # a folder or a disk that cannot be written to
-        sys.exit(str(error))
+        sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
+    except OSError as error:  # a disk that is full, a folder that is not ours, a pipe that is closed
+        sys.exit(f"The folder runs, or the output, cannot be written to: {error}")

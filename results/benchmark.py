@@ -24,6 +24,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import signal
 import random
 import statistics
 import subprocess
@@ -35,7 +36,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 from presets import IMDB_SCRIPTS, PRESETS
-from tools import FOLDER, ROOT, configure, folder_with_data, machine, table
+from tools import (
+    FOLDER,
+    ROOT,
+    configure,
+    folder_with_data,
+    machine,
+    read_json,
+    run_process,
+    start_program,
+    table,
+    write,
+)
 
 ENOUGH = 0.866  # accuracy on validation to reach: what lab_dropout was published to reach on test
 NTH = 5  # one batch in so many is timed; the seconds are those of a whole epoch
@@ -84,6 +96,7 @@ def measure_epochs(contestants, rounds):
 
 def serve(connection, prepare, arguments):
     """What a process of `measure_epochs` does: prepares, and runs whenever it is asked to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
     run, share, *told = prepare(*arguments)
     connection.send((share, told))
     while connection.recv():
@@ -92,8 +105,7 @@ def serve(connection, prepare, arguments):
 
 def process(command, folder):
     """Runs a command in a folder and returns what it printed."""
-    environment = os.environ | {"PYTHONPATH": f"{FOLDER}{os.pathsep}{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return run_process(command, folder, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def load(script, constants):
@@ -436,9 +448,9 @@ two matrices of 2048 x 2048 in the same round: {statistics.median(peaks) / 1e9:.
 
 {table(["constant", "seconds an epoch", "million word positions", "GFLOP/s", "share of the machine's"], rows)}
 
-Where TensorFlow's threads spend their time in a training step at the defaults, the ten largest. `MatMul` is a matrix
-product, `Process` TensorFlow's scheduling of single operations, `UnsortedSegmentSum` and `ZerosLike` belong to the
-embedding's gradient, and `Mul` and `AddN` to gates, gradients and the optimizer.
+Where TensorFlow's threads spend their time in a training step with these constants, the ten largest. `MatMul` is a
+matrix product, `Process` TensorFlow's scheduling of single operations, `UnsortedSegmentSum` and `ZerosLike` belong to
+the embedding's gradient, and `Mul` and `AddN` to gates, gradients and the optimizer.
 
 {table(["operation", "share"], shares)}
 """
@@ -460,7 +472,7 @@ def write_report(figures):
             sections.append(
                 report(figures[part]) + f"\n{figures[part]['machine']}; {figures[part]['rounds']} rounds.\n"
             )
-    (FOLDER / "benchmark.md").write_text("\n".join(sections))
+    write(FOLDER / "benchmark.md", "\n".join(sections))
 
 
 def main():
@@ -479,14 +491,14 @@ def main():
         if not os.path.exists(path):
             sys.exit(f"There is no {path}: run download_{pathlib.Path(path).stem}.py.")
     store = FOLDER / "benchmark.json"
-    figures = json.loads(store.read_text()) if store.exists() else {}
+    figures = read_json(store.read_text(), store) if store.exists() else {}
     for part in arguments.parts or PARTS:
         measured = PARTS[part][0](arguments.rounds)
         figures[part] = {"machine": machine(), "rounds": arguments.rounds} | measured
-        store.write_text(json.dumps(figures, indent=1) + "\n")
+        write(store, json.dumps(figures, indent=1) + "\n")
     write_report(figures)
     print(f"Written: {FOLDER / 'benchmark.md'}")
 
 
 if __name__ == "__main__":
-    main()
+    start_program(main)

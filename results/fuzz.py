@@ -24,13 +24,16 @@ import keras
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tools import configure, table
+from tools import configure, start_program, table
 
 import data_files
+import download_imdb
+import download_reuters
 import predict
 import prepare_texts
 
 TIME_LIMIT = 10  # seconds for one input
+AT_ONCE = 10_000  # inputs in a row; hypothesis remembers them, which makes long rows slow
 
 
 def damaged(sound):
@@ -89,6 +92,8 @@ def sound_data():
     return buffer.getvalue()
 
 
+REVIEW = b"A g\xc3\xb6od film.<br />It's long."
+WIRE = b"<REUTERS>\n<TOPICS><D>%s</D></TOPICS>\n<BODY>Oil &lt;up> 3 pct.\n Reuter\n&#3;</BODY></REUTERS>\n"
 TABLE = b'text,label\n"a ""good"" film,\nlong",1\nbad,0\ngood,1\nawful,0\n\xc3\xa4,1\n'
 VECTORS = b"3 4\nthe 0.1 -0.2 3e-1 4\n. . 1 2 3 4\ngood 5 6 7 8 \n"
 
@@ -100,6 +105,16 @@ def archive(content):
     write("corpus.tar.gz", content)
     for _ in data_files.files_in_archive("corpus.tar.gz", re.compile(".*")):
         pass
+
+
+def reviews(content):
+    names = [f"{part}/{label}/0_1.txt" for part in ("train", "test") for label in ("pos", "neg")]
+    names += ["train/urls_pos.txt", "train/urls_neg.txt"]
+    download_imdb.from_files([(name, content) for name in names], "fuzz")
+
+
+def wires(content):
+    download_reuters.from_files([("reut2-000.sgm", content)], "fuzz")
 
 
 def data_file(content):
@@ -173,6 +188,8 @@ def readers():
     texts.classifier = predict.Classifier("model.keras")
     return {
         "archive": (archive, damaged(sound_archive()) | st.binary(max_size=2000)),
+        "reviews": (reviews, damaged(REVIEW) | damaged(b"http://www.imdb.com/title/tt0064354/usercomments\n" * 2)),
+        "wires": (wires, damaged(WIRE % b"earn" + WIRE % b"acq" + WIRE % b"cocoa")),
         "data": (data_file, damaged(sound_data()) | st.binary(max_size=2000)),
         "training": (training_data, damaged(sound_data())),
         "table": (table_of_texts, damaged(TABLE) | st.binary(max_size=200) | st.text(max_size=100).map(str.encode)),
@@ -184,7 +201,7 @@ def readers():
     }
 
 
-def attack(reader, strategy, inputs, seed=None):
+def attack(reader, strategy, inputs, repeatable=True):
     """Runs a reader on inputs in the current folder; raises the first failure. Returns the slowest input's seconds."""
     slowest = 0.0
 
@@ -192,7 +209,7 @@ def attack(reader, strategy, inputs, seed=None):
         max_examples=inputs,
         deadline=None,
         database=None,
-        derandomize=seed is None,
+        derandomize=repeatable,
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
@@ -221,11 +238,12 @@ def main():
             if name not in every:
                 parser.error(f"there is no reader {name!r}; there are: {', '.join(every)}")
             start = time.perf_counter()
-            slowest = attack(*every[name], options.inputs, seed=1)
+            parts = [min(AT_ONCE, options.inputs - done) for done in range(0, options.inputs, AT_ONCE)]
+            slowest = max(attack(*every[name], inputs, repeatable=False) for inputs in parts)
             rows.append([name, f"{options.inputs:,}", f"{time.perf_counter() - start:.0f}", f"{slowest:.2f}"])
             print(f"{name}: {options.inputs:,} inputs survived", flush=True)
     print(table(["reader", "inputs", "seconds", "slowest input, s"], rows))
 
 
 if __name__ == "__main__":
-    main()
+    start_program(main)

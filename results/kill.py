@@ -10,10 +10,12 @@ loading TensorFlow. In the end a run that nobody stops must work. Not for Window
 
 import argparse
 import io
+import json
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,10 +23,11 @@ import tarfile
 import tempfile
 import time
 
-from tools import ROOT, table
+from tools import ROOT, start_program, table
 
 import data_files
 import download_imdb
+import download_reuters
 import predict
 
 # What makes a training run one of seconds.
@@ -34,14 +37,27 @@ SMALL = {"VOCAB_SIZE": 200, "EMBEDDING_DIM": 4, "LSTM_UNITS": 4, "EPOCHS": 1}
 WHILE_IMPORTING = re.compile(rb"in <module>\n +(import|from) ")
 
 
-def make_archive(folder):
-    with tarfile.open(folder / "reviews.tar.gz", "w:gz") as archive:
-        for number in range(4000):
-            content = f"review {number} " * 100
-            part, label = ("train", "test")[number % 2], ("pos", "neg")[number // 2 % 2]
-            member = tarfile.TarInfo(f"aclImdb/{part}/{label}/{number}_1.txt")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content.encode()))
+def make_archive(path, files):
+    """Packs (name, text) pairs."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+
+def make_reviews(folder):
+    names = (
+        f"aclImdb/{('train', 'test')[number % 2]}/{('pos', 'neg')[number // 2 % 2]}/{number}_1.txt"
+        for number in range(4000)
+    )
+    make_archive(folder / "reviews.tar.gz", ((name, f"review {name} " * 100) for name in names))
+
+
+def make_wires(folder):
+    wire = "<REUTERS>\n<TOPICS><D>{}</D></TOPICS>\n<TEXT><BODY>{}</BODY></TEXT>\n</REUTERS>\n"
+    wires = "".join(wire.format(("earn", "acq")[number % 2], f"wire {number} " * 100) for number in range(10_000))
+    make_archive(folder / "wires.tar.gz", [("reut2-000.sgm", wires)])
 
 
 def make_table(folder):
@@ -60,11 +76,45 @@ def make_training(folder):
     data_files.write(str(folder / "data/imdb.npz"), download_imdb.from_sample())
 
 
+def make_model(folder):
+    make_training(folder)
+    start(["imdb_lstm.py"], folder).communicate()
+
+
+def make_results(folder):
+    data_files.write(str(folder / "data/imdb.npz"), download_imdb.from_sample())
+    data_files.write(str(folder / "data/reuters.npz"), download_reuters.from_sample())
+    for path in *ROOT.glob("*.py"), *(ROOT / "results").glob("*.py"):
+        (folder / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, folder / path.relative_to(ROOT))
+
+
+def read_runs(path):
+    """Reads what reproduce.py has stored, and removes it, so that there is something to do the next time."""
+    if os.path.exists(path):
+        for line in pathlib.Path(path).read_text().splitlines():
+            json.loads(line)
+        os.remove(path)
+
+
 # {name: (a function that makes what it needs, its command, what it makes, a reader that refuses what is not whole)}
 PROGRAMS = {
-    "download_imdb": (make_archive, [ROOT / "download_imdb.py", "reviews.tar.gz"], "data/imdb.npz", data_files.read),
+    "download_imdb": (make_reviews, [ROOT / "download_imdb.py", "reviews.tar.gz"], "data/imdb.npz", data_files.read),
+    "download_reuters": (
+        make_wires,
+        [ROOT / "download_reuters.py", "wires.tar.gz"],
+        "data/reuters.npz",
+        data_files.read,
+    ),
     "prepare_texts": (make_table, [ROOT / "prepare_texts.py", "mine.csv"], "data/mine.npz", data_files.read),
     "imdb_lstm": (make_training, ["imdb_lstm.py"], "runs/imdb_lstm/model.keras", predict.Classifier),
+    "predict": (
+        make_model,
+        [ROOT / "predict.py", "runs/imdb_lstm/model.keras", "A good film."],
+        "runs/imdb_lstm/model.keras",
+        predict.Classifier,
+    ),
+    "reproduce": (make_results, ["results/reproduce.py", "majority_imdb"], "results/runs.jsonl", read_runs),
 }
 
 
@@ -77,7 +127,7 @@ def start(command, folder):
 def attack(name, times, seed=1):
     """Stops a program `times` times.
 
-    Returns how often that ended it, how often predict.py refused what there was, and how many temporary files are left.
+    Returns how often that ended it, how often predict.py refused what there was, and how much temporary is left.
     """
     prepare, command, made, read = PROGRAMS[name]
     moments = random.Random(seed)
@@ -109,7 +159,7 @@ def attack(name, times, seed=1):
             except predict.ModelError:
                 incomplete += 1  # it says so, which is what counts
         undisturbed()
-        leftovers = len(list(folder.rglob("*.part")))
+        leftovers = len([*folder.rglob("*.part"), *folder.rglob("runs/*/tmp*")])
     return stopped, incomplete, leftovers
 
 
@@ -124,9 +174,15 @@ def main():
             parser.error(f"there is no program {name!r}; there are: {', '.join(PROGRAMS)}")
         rows.append([name, options.times, *attack(name, options.times)])
         print(f"{name}: survived", flush=True)
-    columns = ["program", "signals sent", "stopped by them", "refused as incomplete afterwards", "temporary files left"]
+    columns = [
+        "program",
+        "signals sent",
+        "stopped by them",
+        "refused as incomplete afterwards",
+        "temporary files and folders left",
+    ]
     print(table(columns, rows))
 
 
 if __name__ == "__main__":
-    main()
+    start_program(main)

@@ -28,7 +28,11 @@ def accuracy_against_time(runs):
             seconds = [run["seconds"] * (epoch + 1) / len(accuracy) for epoch in range(len(accuracy))]
             label = f"{script}.py" if number == 0 else None
             axes.plot(seconds, accuracy, "o-", color=color, alpha=0.7, markersize=3, label=label)
-    axes.set(xlabel="seconds of training", ylabel="accuracy on validation", title="The five defaults, a line a seed")
+    axes.set(
+        xlabel="seconds of training",
+        ylabel="accuracy on validation",
+        title="The five defaults (Reuters has 46 classes)",
+    )
     axes.legend()
     axes.grid(alpha=0.3)
     save(figure, "accuracy_against_time")
@@ -45,7 +49,10 @@ def recall_against_frequency(runs):
         axes.plot(count, recall, "o", color="C0", markersize=4)
         axes.annotate(topic, (count, recall), fontsize=7, xytext=(3, 3), textcoords="offset points")
     axes.set(
-        xscale="log", xlabel="wires in train", ylabel="recall on test", title="reuters_rnn.py: rare topics are missed"
+        xscale="log",
+        xlabel="wires in train",
+        ylabel="recall on test",
+        title=f"reuters_rnn.py, mean of {len(group)} seeds: most rare topics are missed",
     )
     axes.grid(alpha=0.3)
     save(figure, "recall_against_frequency")

@@ -67,6 +67,8 @@ REUTERS = TEXTBOOK | {
     "EPOCHS": 5,
 }
 
+UNNAMED = "not named where the figure was found"
+
 DEFAULTS = {script: Preset(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")}
 
 PUBLISHED = {
@@ -80,13 +82,15 @@ PUBLISHED = {
         "imdb_lstm",
         BROWNLEE | {"DROPOUT": 0.2, "RECURRENT_DROPOUT": 0.2},
         published=86.63,
+        source=UNNAMED,
     ),
-    "rice_lstm": Preset("imdb_lstm", RICE | {"LSTM_UNITS": 16}, published=86.17),
-    "rice_bilstm": Preset("imdb_bilstm", RICE | {"LSTM_UNITS": (16,)}, published=85.26),
+    "rice_lstm": Preset("imdb_lstm", RICE | {"LSTM_UNITS": 16}, published=86.17, source=UNNAMED),
+    "rice_bilstm": Preset("imdb_bilstm", RICE | {"LSTM_UNITS": (16,)}, published=85.26, source=UNNAMED),
     "rice_deep_bilstm": Preset(
         "imdb_bilstm",
         RICE | {"EMBEDDING_DIM": 64, "LSTM_UNITS": (32, 16), "DROPOUT": 0.25, "EPOCHS": 3},
         published=85.17,
+        source=UNNAMED,
         note="published with dropout 0.3 before the first layer and 0.2 before the second",
     ),
     "keras_docs": Preset(
@@ -122,7 +126,7 @@ PUBLISHED = {
         "imdb_cnn_lstm",
         VIDEO | {"FILTERS": 10, "KERNEL_SIZE": 3, "POOL_SIZE": 2, "LSTM_UNITS": 10},
     ),
-    "reuters_simple_rnn": Preset("reuters_rnn", REUTERS | {"CELL": "SimpleRNN"}, published=50.85),
+    "reuters_simple_rnn": Preset("reuters_rnn", REUTERS | {"CELL": "SimpleRNN"}, published=50.85, source=UNNAMED),
     "reuters_deep_rnn": Preset("reuters_rnn", REUTERS | {"CELL": "SimpleRNN", "UNITS": (32,) * 4}),
     "reuters_lstm": Preset("reuters_rnn", REUTERS | {"CELL": "LSTM", "DROPOUT": 0.5}),
     "reuters_gru": Preset("reuters_rnn", REUTERS | {"CELL": "GRU"}),
@@ -134,6 +138,7 @@ LENGTHS = 100, 200, 300, 400, 500, 600
 VECTORS = "word2vec", "fasttext"  # from train_vectors.py
 VARIATIONS = (
     {f"length_{length}": Preset("imdb_lstm", {"MAX_LENGTH": length}) for length in LENGTHS}
+    | {f"cell_{cell.lower()}": Preset("reuters_rnn", {"CELL": cell}) for cell in ("SimpleRNN", "LSTM")}
     | {"overfit": Preset("imdb_lstm", {"WORD_DROPOUT": 0, "DROPOUT": 0, "EPOCHS": 10, "PATIENCE": None})}
     | {
         f"{name}_{way}": Preset(

@@ -10,13 +10,12 @@ minutes and 1.5 GB of disk.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
-from tools import FOLDER, ROOT, machine, table
+from tools import FOLDER, machine, run_process, start_program, table, write
 
 VOCABULARY = 300_000  # words to draw from
 MEAN_WORDS = 60
@@ -52,9 +51,8 @@ def write_texts(path, count):
 
 def run(code, folder):
     """Runs code in a process of its own and returns the seconds it took, its peak memory in MiB and its output."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
     start = time.perf_counter()
-    process = subprocess.run([sys.executable, "-c", code + PEAK], cwd=folder, env=environment, capture_output=True)
+    process = run_process([sys.executable, "-c", code + PEAK], folder, capture_output=True)
     seconds = time.perf_counter() - start
     if process.returncode:
         sys.exit(process.stderr.decode())
@@ -83,15 +81,16 @@ def main():
 
 Made by `python results/scale.py`. The texts are generated: {MEAN_WORDS} words on average, as in a support ticket, of
 {VOCABULARY:,} words, the word of rank r being drawn 1 / r times as often as the first. Four fifths are train; training
-is one epoch of `imdb_lstm.py`, with evaluation. Seconds and memory are those of whole processes.
+is one epoch of `imdb_lstm.py`, with evaluation. Seconds and memory are those of whole processes, on a machine that
+others share.
 
 {machine()}.
 
 {table(columns, rows)}
 """
-    (FOLDER / "scale.md").write_text(text)
+    write(FOLDER / "scale.md", text)
     print(f"Written: {FOLDER / 'scale.md'}")
 
 
 if __name__ == "__main__":
-    main()
+    start_program(main)

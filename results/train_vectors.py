@@ -15,7 +15,7 @@ import sys
 
 import gensim
 import numpy as np
-from tools import configure
+from tools import configure, start_program
 
 from data_files import FIRST_WORD_ID
 
@@ -52,4 +52,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    start_program(main)

@@ -31,6 +31,16 @@ sys.path.insert(0, str(ROOT / "results"))  # where the programs that measure are
 CACHE = os.path.join(KERAS_HOME.name, "datasets")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: some ten seconds or more; `-m 'not slow'` leaves these tests out")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "trained" in item.fixturenames:
+            item.add_marker("slow")
+
+
 @pytest.fixture
 def in_folder(tmp_path, monkeypatch):
     """An empty folder, which is the current one during the test."""

@@ -116,6 +116,16 @@ def test_a_file_that_is_not_sound_is_refused_with_its_name(tmp_path, damage):
         data_files.read(path)
 
 
+@pytest.mark.parametrize("place, value", [(8, 0x01), (8, 0x20), (10, 0x63)])
+def test_a_file_that_says_it_is_encrypted_or_packed_otherwise_is_refused(tmp_path, place, value):
+    data_files.write(str(tmp_path / "data.npz"), packed())
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + place] |= value  # in the directory of the zip file
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(data_files.DataError, match="data.npz is not a data file"):
+        data_files.read(str(tmp_path / "data.npz"))
+
+
 @pytest.mark.parametrize("keep", [0, 10, 500, -1])
 def test_half_a_file_is_refused(tmp_path, keep):
     path = tmp_path / "x.npz"

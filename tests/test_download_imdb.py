@@ -100,6 +100,12 @@ def test_own_copy_with_a_wrong_hash_is_not_opened(keras_files, in_folder, empty_
     assert not os.listdir(CACHE)
 
 
+def test_it_is_not_overlooked_when_keras_has_the_right_one(server, keras_files, in_folder, tmp_path):
+    download("--no-sample")
+    (tmp_path / "imdb.npz").write_bytes(b"something else")
+    refused(tmp_path / "imdb.npz", reason="imdb.npz.*hash differs")
+
+
 def test_a_hand_placed_file_with_a_wrong_hash_is_kept_and_named(server, in_folder, capsys):
     with open(os.path.join(CACHE, "imdb.npz"), "wb") as file:
         file.write(b"put here by hand")

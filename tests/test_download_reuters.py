@@ -2,9 +2,11 @@
 
 import functools
 import json
+import re
 
 import keras
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 import conftest
@@ -109,6 +111,10 @@ def test_reuters_is_what_it_is_known_to_be(shared_data, in_folder, capsys):
         67,
     )
     assert min(counts.values()) >= 15
+    files = data_files.files_in_archive(shared_data / "reuters21578.tar.gz", download_reuters.FILE_NAME)
+    text = "".join(content.decode("latin-1") for _, content in sorted(files))
+    wires = re.findall(r"<TOPICS><D>(.*?)</D>(.*?)</REUTERS>", text, re.DOTALL)
+    assert sum(topic in counts and "<BODY>" not in rest for topic, rest in wires) == 975  # as the docstring says
 
 
 def test_without_a_network_the_sample_is_written_and_says_so(in_folder, empty_cache):
@@ -118,6 +124,7 @@ def test_without_a_network_the_sample_is_written_and_says_so(in_folder, empty_ca
     assert str(load()["source"]) == "built-in sample, not Reuters"
 
 
+@pytest.mark.slow
 def test_a_bag_of_words_does_not_learn_the_sample():
     data = download_reuters.from_sample()
     size = max(data["x_train"]) + 1

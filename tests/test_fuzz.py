@@ -5,7 +5,7 @@ import pytest
 import fuzz
 import tools
 
-NAMES = ["archive", "data", "training", "table", "vectors", "result", "vocabulary", "model", "texts"]
+NAMES = "archive reviews wires data training table vectors result vocabulary model texts".split()
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ def set_constants(monkeypatch, **constants):
 CANNOT_WORK = [
     ("DATA_FILE", None),
     ("DATA_FILE", "data/imdb"),
+    ("DATA_FILE", "data/imbd.npz"),
     ("VOCAB_SIZE", 3),
     ("VOCAB_SIZE", 20_000.0),
     ("MAX_LENGTH", 0),

@@ -65,6 +65,17 @@ def test_topics_by_name_the_three_most_probable(runs, capsys):
     assert parts[0] == "cocoa" and [part.endswith("%") for part in parts[1:6:2]] == [True] * 3
 
 
+def test_a_model_may_be_named_by_its_folder(runs, capsys):
+    assert ask(capsys, runs["imdb_lstm"].parent, "a film") == ask(capsys, runs["imdb_lstm"], "a film")
+
+
+def test_one_text_is_not_taken_for_a_list_of_letters(runs):
+    classifier = predict.Classifier(runs["imdb_lstm"])
+    with pytest.raises(TypeError, match="a list of texts"):
+        predict.answer(classifier, "a film")
+    assert len(predict.answer(classifier, (text for text in ["a film", "a good film"]))) == 2
+
+
 def test_script_and_data_file_may_change_afterwards(runs, tmp_path, capsys, monkeypatch):
     text = "The film was not dull, it was charming."
     before = ask(capsys, runs["imdb_lstm"], text)

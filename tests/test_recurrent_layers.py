@@ -148,6 +148,7 @@ def log_gradient(cell, steps, gate=None):
     return np.mean(logs)
 
 
+@pytest.mark.slow
 def test_gradients_vanish_and_gates_can_hold_them():
     """The further back an input lies, the less the last output can teach of it.
 

@@ -104,12 +104,14 @@ def test_runs_are_stored_and_not_repeated(tiny, capsys):
     assert [line["seed"] for line in runs] == [1, 2]
     assert all(0 < line["test_accuracy"] < 1 and len(line["history"]["val_loss"]) == 1 for line in runs)
     assert tiny("small", "--seeds", "3") == [("small", 3)]
+    assert tiny("small", "--seeds", "3") == []
     text = open("results.md").read()
     values = [100 * json.loads(line)["test_accuracy"] for line in open("runs.jsonl")]
     assert f"| 12.3 | {np.mean(values):.1f} ± {np.std(values, ddof=1):.1f} (3) |" in text
     capsys.readouterr()
     assert tiny("--list") == []
     assert f"small                        published 12.3    ours {np.mean(values):.1f}" in capsys.readouterr().out
+    assert tiny("small", "--seeds", "1", "--again") == [("small", 1)]
     tiny.code[0] = "two"  # other code: its figures are not the old ones
     assert tiny("small", "--seeds", "1") == [("small", 1)]
 
