@@ -9,6 +9,7 @@ loading TensorFlow. In the end a run that nobody stops must work. Not for Window
 """
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -23,6 +24,7 @@ import tarfile
 import tempfile
 import time
 
+from presets import IMDB_SCRIPTS
 from tools import ROOT, start_program, table
 
 import data_files
@@ -31,7 +33,8 @@ import download_reuters
 import predict
 
 # What makes a training run one of seconds.
-SMALL = {"VOCAB_SIZE": 200, "EMBEDDING_DIM": 4, "LSTM_UNITS": 4, "EPOCHS": 1}
+SMALL = {"VOCAB_SIZE": 200, "EMBEDDING_DIM": 4, "LSTM_UNITS": 4, "UNITS": "(4,)", "EPOCHS": 1}
+SCRIPTS = *IMDB_SCRIPTS, "imdb_pretrained_lstm", "reuters_rnn"
 
 # Python itself prints a traceback when it is interrupted while it loads what a program imports.
 WHILE_IMPORTING = re.compile(rb"in <module>\n +(import|from) ")
@@ -68,22 +71,35 @@ def make_table(folder):
     (folder / "mine.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
 
 
-def make_training(folder):
-    text = (ROOT / "imdb_lstm.py").read_text()
-    for name, value in SMALL.items():
-        text = re.sub(rf"^{name} = \S+", f"{name} = {value}", text, flags=re.MULTILINE)
-    (folder / "imdb_lstm.py").write_text(text)
+def make_small(script, folder, constants):
+    """Writes a training script with other constants into a folder."""
+    text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
+    for name, value in constants.items():
+        text = re.sub(rf"^{name} = [^#\n]+", f"{name} = {value}  ", text, flags=re.MULTILINE)
+    (folder / f"{script}.py").write_text(text, encoding="utf-8")
+
+
+def make_data(folder):
     data_files.write(str(folder / "data/imdb.npz"), download_imdb.from_sample())
+    data_files.write(str(folder / "data/reuters.npz"), download_reuters.from_sample())
+
+
+def make_training(script, folder):
+    constants = SMALL | {"VECTORS_FILE": '"vectors.txt"'}
+    if script in ("imdb_stacked_lstm", "imdb_bilstm"):
+        constants["LSTM_UNITS"] = "(4,)"
+    make_small(script, folder, constants)
+    (folder / "vectors.txt").write_text("the 0.1 0.2 0.3 0.4\nfilm 0.2 0.1 0.4 0.3\n")
+    make_data(folder)
 
 
 def make_model(folder):
-    make_training(folder)
+    make_training("imdb_lstm", folder)
     start(["imdb_lstm.py"], folder).communicate()
 
 
 def make_results(folder):
-    data_files.write(str(folder / "data/imdb.npz"), download_imdb.from_sample())
-    data_files.write(str(folder / "data/reuters.npz"), download_reuters.from_sample())
+    make_data(folder)
     for path in *ROOT.glob("*.py"), *(ROOT / "results").glob("*.py"):
         (folder / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy(path, folder / path.relative_to(ROOT))
@@ -107,7 +123,15 @@ PROGRAMS = {
         data_files.read,
     ),
     "prepare_texts": (make_table, [ROOT / "prepare_texts.py", "mine.csv"], "data/mine.npz", data_files.read),
-    "imdb_lstm": (make_training, ["imdb_lstm.py"], "runs/imdb_lstm/model.keras", predict.Classifier),
+    **{
+        script: (
+            functools.partial(make_training, script),
+            [f"{script}.py"],
+            f"runs/{script}/model.keras",
+            predict.Classifier,
+        )
+        for script in SCRIPTS
+    },
     "predict": (
         make_model,
         [ROOT / "predict.py", "runs/imdb_lstm/model.keras", "A good film."],

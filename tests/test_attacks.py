@@ -28,6 +28,7 @@ import data_files
 import download_imdb
 import fuzz
 import imdb_lstm
+import kill
 import predict
 import prepare_texts
 import reproduce
@@ -37,7 +38,6 @@ from conftest import CACHE, ROOT, make_folder, run, same_data
 pty, resource, termios = map(pytest.importorskip, ["pty", "resource", "termios"])  # which Windows has not
 
 PROGRAMS = [path.name for path in sorted(ROOT.glob("*.py")) if path.name != "data_files.py"]
-SMALL = {"VOCAB_SIZE": 200, "EMBEDDING_DIM": 4, "LSTM_UNITS": 4, "UNITS": "(4,)", "EPOCHS": 1}
 CORPUS = download_imdb.CORPUS
 
 
@@ -53,10 +53,7 @@ def start(path, *arguments):
 
 def small(script, **constants):
     """Writes a training script of seconds into the current folder and returns its name."""
-    text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
-    for name, value in (SMALL | constants).items():
-        text = re.sub(rf"^{name} = [^#\n]+", f"{name} = {value}  ", text, flags=re.MULTILINE)
-    pathlib.Path(f"{script}.py").write_text(text, encoding="utf-8")
+    kill.make_small(script, pathlib.Path(), kill.SMALL | constants)
     return f"{script}.py"
 
 
@@ -366,7 +363,7 @@ def test_words_keep_their_ids_on_the_way_to_predict(training, capsys):
     data_files.write("data/imdb.npz", data | {"vocabulary": np.frombuffer("\n".join(words).encode(), dtype="uint8")})
     start(training)
     ids = predict.Classifier("runs/imdb_lstm/model.keras").ids
-    shown = {word: id for id, word in enumerate(words, 4) if id < SMALL["VOCAB_SIZE"] and "\r" not in word}
+    shown = {word: id for id, word in enumerate(words, 4) if id < kill.SMALL["VOCAB_SIZE"] and "\r" not in word}
     assert {word: ids.get(word) for word in shown} == shown
 
 
