@@ -194,9 +194,9 @@ def report(runs):
 
 Made by `python results/reproduce.py`. Test accuracy as mean ± standard deviation over seeds 1, 2, 3 and so on, of which
 there are as many as the number in brackets says. One standard error of a test accuracy is 0.2 points on IMDB and 0.8 on
-Reuters. Seconds are those of training, on a machine that others share.
+Reuters. Seconds are those of training, on machines that others share.
 
-Machine: {machines}. Data: {sources}.
+Machines: {machines}. Data: {sources}.
 
 ## Our defaults
 
