@@ -78,7 +78,7 @@ def order_by_movie(movies):
 
     Movies also fit exactly into each hundredth of the reviews as long as there are small ones left to fill the gaps:
     a validation set of any whole percentage, cut off the front, then shares no movie with the rest. IMDB's test set
-    shares none with train, and a validation set that does is up to two points too kind.
+    shares none with train, and accuracy on a validation set that does is up to two points too high.
 
     Args: `movies`, the movie of each review.
     """
@@ -117,8 +117,8 @@ predictable shallow silly tedious terrible weak""".split()
 GOOD_ADVERBS = ["beautifully", "brilliantly", "perfectly", "well"]
 BAD_ADVERBS = ["awkwardly", "badly", "poorly", "weakly"]
 
-# Each of these holds an opinion and one that it takes back: it means its second word, or its first. Exchanging the two
-# words turns praise into blame without changing which words occur: a bag of words cannot tell, a reader can.
+# Each of these has two opposite words and means one: the second or, in SAYS_FIRST, the first. Exchanging the two turns
+# praise into blame without changing which words occur: a bag of words cannot tell, a reader can.
 SAYS_SECOND = [
     "{The} was not {}, it was {}.",
     "I had expected something {} and got something {}.",

@@ -16,10 +16,10 @@
 
 Vectors learned from plain text know which words are alike before the first label is read. With those that word2vec
 learned from IMDB's own training reviews (`results/train_vectors.py`) this script reaches 90.9 ± 0.4 % on IMDB's test
-set (mean and standard deviation of 3 seeds), in 10 epochs and 301 to 710 s; with TRAINABLE = True 90.3 ± 0.3 % (2
-seeds), in 4 epochs and 192 to 265 s; on two cores of an AMD EPYC that other trainings shared, with Python 3.11,
-TensorFlow 2.21 and Keras 3.15. `imdb_lstm.py`, which starts from nothing, reaches 88.5 %. GloVe's vectors have not
-been measured.
+set (mean and standard deviation of 3 seeds), in 10 epochs and 301 to 710 s; with TRAINABLE = True 90.0 ± 0.6 %, in 4
+epochs and 112 to 265 s; on two cores of an AMD EPYC (TRAINABLE, seed 3: of an Intel Xeon) that other trainings shared,
+with Python 3.11, TensorFlow 2.21 and Keras 3.15. `imdb_lstm.py`, whose vectors begin as counts of the same reviews,
+reaches 90.3 %. GloVe's vectors have not been measured.
 """
 
 import argparse
@@ -81,22 +81,27 @@ def load_data():
     if os.path.exists(DATA_FILE):
         try:
             with np.load(DATA_FILE, allow_pickle=False) as file:
-                x_train = np.split(file["x_train"], np.cumsum(file["train_lengths"])[:-1])
-                x_test = np.split(file["x_test"], np.cumsum(file["test_lengths"])[:-1])
-                y_train, y_test = file["y_train"], file["y_test"]
+                parts = []
+                for part in "train", "test":
+                    ids, labels = file[f"x_{part}"].astype("int32"), file[f"y_{part}"].astype("int64")
+                    lengths = file[f"{part}_lengths"]
+                    fit = ids.shape == (lengths.sum(),) and labels.shape == lengths.shape
+                    if not fit or min(ids.min(), labels.min()) < 0:
+                        raise ValueError(f"the ids, lengths and labels of {part} do not fit, or are below 0")
+                    parts.append((np.split(ids, np.cumsum(lengths)[:-1]), labels))
                 words = bytes(file["vocabulary"]).decode().split("\n")
                 source = str(file["source"])
                 if "classes" in file:  # in files of prepare_texts.py
                     classes = bytes(file["classes"]).decode().split("\n")
         except Exception as error:  # what a damaged file raises depends on where the damage is
             sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): make it again.")
-        class_count = max(len(classes), y_train.max() + 1)
+        class_count = max(len(classes), *(labels.max() + 1 for _, labels in parts))
         if class_count != 2:
             sys.exit(f"{DATA_FILE} has {class_count} classes, and this script tells two apart: use reuters_rnn.py.")
     else:
         socket.setdefaulttimeout(30)  # seconds for which a server may be silent
         try:
-            (x_train, y_train), (x_test, y_test) = datasets.imdb.load_data()
+            parts = datasets.imdb.load_data()
             ranks = datasets.imdb.get_word_index()
         except Exception as error:  # Keras raises a bare Exception when it cannot fetch
             reason = " ".join(str(error).split())
@@ -109,7 +114,8 @@ def load_data():
         texts = [np.asarray(text if MAX_LENGTH is None else text[-MAX_LENGTH:], dtype="int32") for text in texts]
         return [np.where(text < VOCAB_SIZE, text, 2) for text in texts]
 
-    return (prepare(x_train), y_train), (prepare(x_test), y_test), words[: VOCAB_SIZE - 4], classes, source
+    train, test = ((prepare(texts), labels) for texts, labels in parts)
+    return train, test, words[: VOCAB_SIZE - 4], classes, source
 
 
 def load_vectors(words, texts):
@@ -294,18 +300,16 @@ def main():
 def check_constants():
     """Ends the program with one line when a constant or the clock cannot work, before any time is spent on data."""
 
-    def file(path, default):
-        # The default may be missing, since Keras has its data.
-        return type(path) is str and path.endswith(".npz") and (path == default or os.path.isfile(path))
-
     def whole(value, least):
         return type(value) is int and value >= least
 
     def number(value, least, below):
         return type(value) in (int, float) and least <= value < below
 
+    # The default may be missing, since Keras has its data.
+    there = type(DATA_FILE) is str and (DATA_FILE == "data/imdb.npz" or os.path.isfile(DATA_FILE))
     rules = [
-        ("DATA_FILE", file(DATA_FILE, "data/imdb.npz"), "the path of an .npz file that is there"),
+        ("DATA_FILE", there and DATA_FILE.endswith(".npz"), "the path of an .npz file that is there"),
         ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
         ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
         ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),

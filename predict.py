@@ -30,7 +30,7 @@ from data_files import FIRST_WORD_ID, START_ID, start, tokenise
 UNKNOWN_ID = 2
 SHOWN = 60  # characters of a text that are shown
 WORDS_SHOWN = 400  # words of a text that --words shows, the last ones
-BATCH_SIZE = 32  # texts of one length read together
+BATCH_SIZE = 32  # texts read together
 LINES_AT_ONCE = 1000  # lines of standard input answered together
 
 
@@ -95,7 +95,7 @@ class Classifier:
             rows = np.flatnonzero(lengths == length)
             for first in range(0, len(rows), BATCH_SIZE):
                 batch = rows[first : first + BATCH_SIZE]
-                # The same zeros in front as in training.
+                # Zeros in front by the rule of training.
                 width = self.padding * (math.ceil(max(len(texts[row]) for row in batch) / self.padding) + 1)
                 output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch], width))
                 for row, own in zip(batch, output):

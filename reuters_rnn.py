@@ -6,8 +6,8 @@
 
     word ids    (batch, time)
     Embedding   (batch, time, EMBEDDING_DIM)    a learned vector for each word
-    CELL        (batch, time, UNITS)            SimpleRNN, GRU or LSTM; 2 UNITS wide when BIDIRECTIONAL
-    maximum     (batch, UNITS)                  the largest value of each unit over time; or 2 UNITS
+    CELL        (batch, time, units)            SimpleRNN, GRU or LSTM; 2 units wide when BIDIRECTIONAL
+    maximum     (batch, units)                  the largest value of each unit over time; or 2 units
     Dense       (batch, 46)                     probability of each topic
 
     python download_reuters.py
@@ -19,10 +19,10 @@ and the network never learns that an early word mattered; LSTM and GRU carry the
 that training can hold open. (POOLING = "max" spares a SimpleRNN much of this: its last layer sees the outputs at all
 words. With "last" it does not.)
 
-Reaches 80.5 ± 0.5 % on Reuters's test set (mean and standard deviation of 3 seeds), in 5 to 6 epochs and 281 to 338 s
-on two cores of an AMD EPYC that other trainings shared, with Python 3.11, TensorFlow 2.21 and Keras 3.15; with
-CELL = "LSTM" 79.9 ± 0.7 %, with "SimpleRNN" 77.7 ± 1.3 %. When only the topics matter, something simpler will do: a
-linear SVM on TF-IDF word counts reaches 82.7 %, in seconds.
+Reaches 82.3 ± 0.9 % on Reuters's test set (mean and standard deviation of 3 seeds), in 5 to 7 epochs and 122 to 231 s
+on one core of an AMD EPYC, beside another training, with Python 3.11, TensorFlow 2.21 and Keras 3.15; with CELL =
+"LSTM" 82.6 ± 0.5 %, with "SimpleRNN" 79.4 ± 1.0 %. When only the topics matter, something simpler will do: a linear SVM
+on TF-IDF word counts reaches 82.7 %, in seconds.
 """
 
 import argparse
@@ -53,12 +53,13 @@ PADDING = 8  # zeros in front of each text, at least: the more, the less their n
 VALIDATION_SIZE = 0.1  # share of the training texts held out to choose the epoch; 0: train on all, no early stopping
 # Model
 EMBEDDING_DIM = 64  # numbers in a word's vector
+INITIAL_VECTORS = "counts"  # how vectors begin: as "counts" of the words around; "random", as in the textbooks
 CELL = "GRU"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # numbers in the memory of each layer, from the first upwards; as many layers as you like
 BIDIRECTIONAL = True  # a second network in each layer reads from the end
 POOLING = "max"  # "max": each unit's largest output over time; "last": the last output, as in the textbooks
 WORD_DROPOUT = 0.2  # share of the words hidden while training, others each time
-DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
+DROPOUT = 0.5  # share of each layer's inputs hidden while training: word vectors, and outputs of the layer below
 RECURRENT_DROPOUT = 0.0  # share of the memory's numbers hidden while training; above 0: no cuDNN, several times slower
 # Training
 OPTIMIZER = "Adam"  # any class of keras.optimizers
@@ -83,19 +84,26 @@ def load_data():
     if os.path.exists(DATA_FILE):
         try:
             with np.load(DATA_FILE, allow_pickle=False) as file:
-                x_train = np.split(file["x_train"], np.cumsum(file["train_lengths"])[:-1])
-                x_test = np.split(file["x_test"], np.cumsum(file["test_lengths"])[:-1])
-                y_train, y_test = file["y_train"], file["y_test"]
+                parts = []
+                for part in "train", "test":
+                    ids, labels = file[f"x_{part}"].astype("int32"), file[f"y_{part}"].astype("int64")
+                    lengths = file[f"{part}_lengths"]
+                    fit = ids.shape == (lengths.sum(),) and labels.shape == lengths.shape
+                    if not fit or min(ids.min(), labels.min()) < 0:
+                        raise ValueError(f"the ids, lengths and labels of {part} do not fit, or are below 0")
+                    parts.append((np.split(ids, np.cumsum(lengths)[:-1]), labels))
                 words = bytes(file["vocabulary"]).decode().split("\n")
                 source = str(file["source"])
                 if "classes" in file:  # in files of prepare_texts.py
                     classes = bytes(file["classes"]).decode().split("\n")
         except Exception as error:  # what a damaged file raises depends on where the damage is
             sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): make it again.")
+        if max(labels.max() for _, labels in parts) >= len(classes):
+            sys.exit(f"{DATA_FILE} has labels from {len(classes)} up, which no class is named after: make it again.")
     else:
         socket.setdefaulttimeout(30)  # seconds for which a server may be silent
         try:
-            (x_train, y_train), (x_test, y_test) = datasets.reuters.load_data()
+            parts = datasets.reuters.load_data()
             ranks = datasets.reuters.get_word_index()
         except Exception as error:  # Keras raises a bare Exception when it cannot fetch
             reason = " ".join(str(error).split())
@@ -108,7 +116,38 @@ def load_data():
         texts = [np.asarray(text if MAX_LENGTH is None else text[-MAX_LENGTH:], dtype="int32") for text in texts]
         return [np.where(text < VOCAB_SIZE, text, 2) for text in texts]
 
-    return (prepare(x_train), y_train), (prepare(x_test), y_test), words[: VOCAB_SIZE - 4], classes, source
+    train, test = ((prepare(texts), labels) for texts, labels in parts)
+    return train, test, words[: VOCAB_SIZE - 4], classes, source
+
+
+def count_vectors(texts):
+    """Returns vectors for the Embedding to begin with, in which words that stand among the same words are alike.
+
+    Lays the texts end to end and counts how often each id stands within 5 words of each id below 1,000, which are the
+    most frequent ones; rarer neighbours count as the unknown word. Divides each count by what chance would give and
+    takes the logarithm, or 0 where that is negative (positive pointwise mutual information). Reduces the rows to
+    EMBEDDING_DIM numbers by singular value decomposition, with the roots of the singular values as weights. Labels are
+    not used. Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016, compare such vectors with word2vec's.
+
+    Args: `texts`, a list of int32 arrays of shape (length,).
+    Returns a float32 array of shape (VOCAB_SIZE, EMBEDDING_DIM), a row for each id. A row's norm is 3, a dozen times
+    that of Keras's random ones, so that training changes its direction little; ids that do not occur, or nowhere more
+    often than by chance, have zeros.
+    """
+    ids = np.concatenate(texts)[:10_000_000].astype("int64")  # more would hardly change the vectors
+    size = ids.max() + 1  # ids from here up do not occur
+    contexts = max(1_000, EMBEDDING_DIM)  # there are no more directions than contexts
+    near = np.where(ids < contexts, ids, 2)  # rarer words count as one neighbour: the unknown word
+    counts = np.zeros((size, contexts), dtype="float32")
+    for distance in range(1, 6):
+        for word, context in (ids[distance:], near[:-distance]), (ids[:-distance], near[distance:]):
+            counts += np.bincount(word * contexts + context, minlength=counts.size).reshape(counts.shape)
+    chance = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / max(counts.sum(), 1)
+    information = np.log(np.maximum(counts / np.maximum(chance, 1e-9), 1))
+    values, directions = np.linalg.eigh(information.T @ information)  # the squares of the singular values, ascending
+    vectors = information @ directions[:, -EMBEDDING_DIM:] / np.maximum(values[-EMBEDDING_DIM:], 1) ** 0.25
+    vectors = 3 * vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.pad(vectors, ((0, VOCAB_SIZE - size), (0, 0)))
 
 
 def batches(texts, labels):
@@ -142,14 +181,17 @@ def batches(texts, labels):
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(options)
 
 
-def build_model(class_count=46):
-    """Returns the compiled model: word ids of shape (batch, time) to probabilities of shape (batch, class_count)."""
+def build_model(vectors=None, class_count=46):
+    """Returns the compiled model: word ids of shape (batch, time) to probabilities of shape (batch, class_count).
+
+    Args: `vectors`, float32 of shape (VOCAB_SIZE, EMBEDDING_DIM), with which the Embedding begins; None: random ones.
+    """
     model = keras.Sequential([keras.Input(shape=(None,), dtype="int32")])
-    model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM))
+    model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=None if vectors is None else [vectors]))
     model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # all numbers of a word's vector, or none
+    cell = getattr(layers, CELL)
     for depth, units in enumerate(UNITS, 1):
         every_step = depth < len(UNITS) or POOLING == "max"  # the layer above and the maximum want all outputs
-        cell = getattr(layers, CELL)
         layer = cell(units, dropout=DROPOUT, recurrent_dropout=RECURRENT_DROPOUT, return_sequences=every_step)
         model.add(layers.Bidirectional(layer) if BIDIRECTIONAL else layer)
     if POOLING == "max":
@@ -197,7 +239,9 @@ def main():
     validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
     early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=PATIENCE, restore_best_weights=True)
 
-    model = build_model(len(classes))
+    # Counted without the texts of validation, so that validation shows what awaits new texts.
+    vectors = count_vectors(x_train[held_out:]) if INITIAL_VECTORS == "counts" else None
+    model = build_model(vectors, len(classes))
     model.summary()
     start = time.perf_counter()
     history = model.fit(
@@ -249,10 +293,6 @@ def main():
 def check_constants():
     """Ends the program with one line when a constant or the clock cannot work, before any time is spent on data."""
 
-    def file(path, default):
-        # The default may be missing, since Keras has its data.
-        return type(path) is str and path.endswith(".npz") and (path == default or os.path.isfile(path))
-
     def whole(value, least):
         return type(value) is int and value >= least
 
@@ -262,13 +302,16 @@ def check_constants():
     def sizes(values):
         return type(values) is tuple and values and all(whole(value, 1) for value in values)
 
+    # The default may be missing, since Keras has its data.
+    there = type(DATA_FILE) is str and (DATA_FILE == "data/reuters.npz" or os.path.isfile(DATA_FILE))
     rules = [
-        ("DATA_FILE", file(DATA_FILE, "data/reuters.npz"), "the path of an .npz file that is there"),
+        ("DATA_FILE", there and DATA_FILE.endswith(".npz"), "the path of an .npz file that is there"),
         ("VOCAB_SIZE", whole(VOCAB_SIZE, 5), "a whole number from 5 up, since ids 0 to 3 are no words"),
         ("MAX_LENGTH", MAX_LENGTH is None or whole(MAX_LENGTH, 1), "None or a whole number from 1 up"),
         ("PADDING", whole(PADDING, 1), "a whole number from 1 up"),
         ("VALIDATION_SIZE", number(VALIDATION_SIZE, 0, 0.91), "0 or a share up to 0.9"),
         ("EMBEDDING_DIM", whole(EMBEDDING_DIM, 1), "a whole number from 1 up"),
+        ("INITIAL_VECTORS", INITIAL_VECTORS in ("counts", "random"), '"counts" or "random"'),
         ("CELL", CELL in ("SimpleRNN", "GRU", "LSTM"), '"SimpleRNN", "GRU" or "LSTM"'),
         ("UNITS", sizes(UNITS), "whole numbers from 1 up, such as (64, 32) or (64,)"),
         ("BIDIRECTIONAL", type(BIDIRECTIONAL) is bool, "True or False"),

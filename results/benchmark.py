@@ -264,7 +264,7 @@ def reach(script, constants, plain):
     keras.utils.set_random_seed(module.SEED)
     (x, y), *_ = module.load_data()
     held_out = len(x) // 5
-    model = module.build_model()
+    model = module.build_model(module.count_vectors(x[held_out:]) if module.INITIAL_VECTORS == "counts" else None)
     stop = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", logs["val_accuracy"] >= ENOUGH)
     )

@@ -52,7 +52,7 @@ def recall_against_frequency(runs):
         xscale="log",
         xlabel="wires in train",
         ylabel="recall on test",
-        title=f"reuters_rnn.py, mean of {len(group)} seeds: most rare topics are missed",
+        title=f"reuters_rnn.py, mean of {len(group)} seeds: many rare topics are missed",
     )
     axes.grid(alpha=0.3)
     save(figure, "recall_against_frequency")

@@ -18,10 +18,11 @@ class Preset:
     note: str = ""
 
 
-# What the textbooks have in common: Keras's own defaults, the last output, and all epochs.
+# What the textbooks have in common: Keras's own defaults, random vectors, the last output, and all epochs.
 TEXTBOOK = {
     "VALIDATION_SIZE": 0,
     "PATIENCE": None,
+    "INITIAL_VECTORS": "random",
     "POOLING": "last",
     "WORD_DROPOUT": 0,
     "DROPOUT": 0,
@@ -135,12 +136,13 @@ PUBLISHED = {
     "reuters_bilstm": Preset("reuters_rnn", REUTERS | {"CELL": "LSTM", "BIDIRECTIONAL": True}),
 }
 
-# Ours, each with one thing changed.
+# Our defaults with a few constants changed.
 LENGTHS = 100, 200, 300, 400, 500, 600
 VECTORS = "word2vec", "fasttext"  # from train_vectors.py
 VARIATIONS = (
     {f"length_{length}": Preset("imdb_lstm", {"MAX_LENGTH": length}) for length in LENGTHS}
     | {f"cell_{cell.lower()}": Preset("reuters_rnn", {"CELL": cell}) for cell in ("SimpleRNN", "LSTM")}
+    | {"random_vectors": Preset("imdb_lstm", {"INITIAL_VECTORS": "random"})}
     | {"overfit": Preset("imdb_lstm", {"WORD_DROPOUT": 0, "DROPOUT": 0, "EPOCHS": 10, "PATIENCE": None})}
     | {
         f"{name}_{way}": Preset(

@@ -11,6 +11,7 @@ import pytest
 
 import data_files
 import imdb_lstm
+import reuters_rnn
 from conftest import texts_of, words_of
 
 
@@ -35,6 +36,7 @@ CANNOT_WORK = [
     ("VALIDATION_SIZE", -0.1),
     ("VALIDATION_SIZE", 5_000),
     ("EMBEDDING_DIM", 0),
+    ("INITIAL_VECTORS", "zeros"),
     ("LSTM_UNITS", -1),
     ("LSTM_UNITS", (64, 32)),
     ("POOLING", "mean"),
@@ -101,6 +103,30 @@ def test_a_damaged_data_file_ends_in_one_line(in_folder, small_sample):
         assert "\n" not in stop.value.code
 
 
+NO_DATA = {
+    "negative ids": lambda data: {"x_train": -data["x_train"]},
+    "ids that are no numbers": lambda data: {"x_train": np.full(data["x_train"].shape, "the")},
+    "ids in a table": lambda data: {"x_test": data["x_test"][:, None]},
+    "a label less than texts": lambda data: {"y_train": data["y_train"][1:]},
+    "negative labels": lambda data: {"y_test": data["y_test"] - 1},
+    "more labels than classes": lambda data: {"y_train": data["y_train"] + 46},
+    "lengths that are no whole numbers": lambda data: {"train_lengths": data["train_lengths"] / 2},
+    "nothing to test on": lambda data: {name: data[name][:0] for name in ("x_test", "test_lengths", "y_test")},
+}
+
+
+@pytest.mark.parametrize("script", [imdb_lstm, reuters_rnn], ids=lambda script: script.__name__)
+@pytest.mark.parametrize("change", NO_DATA.values(), ids=NO_DATA)
+def test_a_data_file_of_ones_own_making_that_cannot_work_ends_in_one_line(
+    in_folder, monkeypatch, small_sample, script, change
+):
+    monkeypatch.setattr(script, "DATA_FILE", "mine.npz")
+    np.savez("mine.npz", **small_sample | change(small_sample))
+    with pytest.raises(SystemExit, match="^mine.npz (is damaged|has )") as stop:
+        script.load_data()
+    assert "\n" not in stop.value.code
+
+
 # --- Batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +180,89 @@ def test_batches_may_start_with_equal_widths(monkeypatch):
     set_constants(monkeypatch, BATCH_SIZE=2, VOCAB_SIZE=20, EMBEDDING_DIM=2, LSTM_UNITS=2)
     texts = [np.ones(5, dtype="int32")] * 12 + [np.ones(9, dtype="int32")] * 2
     imdb_lstm.build_model().fit(imdb_lstm.batches(texts, np.arange(14) % 2), epochs=2, shuffle=False, verbose=0)
+
+
+# --- Word vectors ----------------------------------------------------------------------------------------------------
+
+
+def test_vectors_are_those_of_the_counts(monkeypatch):
+    """Against a count by hand and numpy's own decomposition, where the cosine of two words shows all that is kept."""
+    set_constants(monkeypatch, VOCAB_SIZE=30, EMBEDDING_DIM=6)
+    random = np.random.default_rng(0)
+    texts = [random.choice(29, size=40, p=random.dirichlet(np.ones(29))).astype("int32") + 1 for _ in range(20)]
+    texts = [np.where(text == 17, 18, text) for text in texts]  # 17 does not occur
+    ids = [id for text in texts for id in text]
+    counts = np.zeros((30, 30))
+    for here, word in enumerate(ids):
+        for there in range(max(here - 5, 0), min(here + 6, len(ids))):
+            counts[word, ids[there]] += here != there
+    information = np.zeros((30, 30))
+    for word, context in zip(*counts.nonzero()):
+        expected = counts[word].sum() * counts[:, context].sum() / counts.sum()
+        information[word, context] = max(np.log(counts[word, context] / expected), 0)
+    left, singular, _ = np.linalg.svd(information)
+    expected = left[:, :6] * np.sqrt(singular[:6])
+    vectors = imdb_lstm.count_vectors(texts)
+    assert vectors.shape == (30, 6) and vectors.dtype == np.float32
+    assert not vectors[[0, 17]].any()
+    used = np.setdiff1d(np.arange(30), [0, 17])
+    expected = 3 * expected[used] / np.linalg.norm(expected[used], axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors[used] @ vectors[used].T, expected @ expected.T, atol=1e-3)
+
+
+def test_words_in_the_same_company_get_the_same_vectors(monkeypatch):
+    """Ids 10 and 11 stand among the same words, 12 and 13 among others."""
+    set_constants(monkeypatch, VOCAB_SIZE=40, EMBEDDING_DIM=2)
+    random = np.random.default_rng(0)
+    texts = []
+    for id, company in [(10, (20, 30)), (11, (20, 30)), (12, (30, 40)), (13, (30, 40))] * 50:
+        text = random.integers(*company, size=11).astype("int32")
+        text[5] = id
+        texts.append(text)
+    random.shuffle(texts)
+    vectors = imdb_lstm.count_vectors(texts) / 3
+    alike = vectors @ vectors.T
+    assert alike[10, 11] > 0.9 and alike[12, 13] > 0.9 and alike[10, 12] < 0.5
+
+
+def test_rare_words_are_no_company_of_their_own(monkeypatch):
+    """As company, ids from 1,000 up are the unknown word, 2; they have vectors of their own all the same."""
+    set_constants(monkeypatch, VOCAB_SIZE=2_000, EMBEDDING_DIM=4)
+    texts = [np.random.default_rng(seed).integers(3, 1_000, size=50) for seed in range(30)]
+    vectors = []
+    for rare in 1_500, 1_900, 2:
+        vectors.append(imdb_lstm.count_vectors([np.concatenate([text, [rare, 5, 7]]) for text in texts]))
+    assert vectors[0][1_500].any() and not vectors[0][1_900].any() and not vectors[1][1_500].any()
+    one, *others = (table[3:1_000] @ table[3:1_000].T for table in vectors)
+    for other in others:
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("texts", [[[1]], [[1, 5]], [[1, 4, 4, 4]], [[1, 2, 3], [1]]])
+@pytest.mark.parametrize("dimension", [1, 64, 1_200])
+def test_few_words_have_vectors_too(monkeypatch, texts, dimension):
+    set_constants(monkeypatch, VOCAB_SIZE=10, EMBEDDING_DIM=dimension)
+    vectors = imdb_lstm.count_vectors([np.array(text, dtype="int32") for text in texts])
+    assert vectors.shape == (10, dimension) and np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("initial", ["counts", "random"])
+def test_training_begins_with_the_vectors_of_the_texts_trained_on(in_folder, monkeypatch, small_sample, initial):
+    """Those of validation and test are not counted."""
+    data_files.write(imdb_lstm.DATA_FILE, small_sample)
+    set_constants(monkeypatch, **SMALL, INITIAL_VECTORS=initial, VALIDATION_SIZE=0.2)
+    begun = []
+    monkeypatch.setattr(keras.Model, "fit", lambda model, *_, **__: begun.append(model.get_weights()[0]) or stop())
+    with pytest.raises(KeyboardInterrupt):
+        imdb_lstm.main()
+    (x_train, _), *_ = imdb_lstm.load_data()
+    expected = imdb_lstm.count_vectors(x_train[120:])
+    assert np.array_equal(begun[0], expected) == (initial == "counts")
+    assert initial == "counts" or 0.04 < np.abs(begun[0]).max() <= 0.05  # Keras's own
+
+
+def stop():
+    raise KeyboardInterrupt
 
 
 # --- The model -------------------------------------------------------------------------------------------------------

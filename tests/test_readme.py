@@ -114,7 +114,7 @@ def test_several_devices(shell, in_folder):
 
 def test_the_textbook_lstm_is_the_recipe_that_was_measured():
     constants = {}
-    exec(block("EMBEDDING_DIM, LSTM_UNITS"), {}, constants)
+    exec(block("EMBEDDING_DIM, INITIAL_VECTORS"), {}, constants)
     defaults = tools.configure("imdb_lstm", {}).defaults
     measured = presets.PRESETS["brownlee"].constants | {"PATIENCE": defaults["PATIENCE"]}  # no validation, no patience
     assert defaults | constants == defaults | measured

@@ -167,7 +167,9 @@ def bags():
     return part(600), part(300)
 
 
-@pytest.mark.parametrize("name", ["tfidf_regression", "tfidf_svm", "nbsvm_bigrams", "feedforward"])
+@pytest.mark.parametrize(
+    "name", ["tfidf_regression", "tfidf_svm", "nbsvm_bigrams", "feedforward", "feedforward_counts"]
+)
 def test_baselines_learn_words(bags, name):
     assert getattr(baselines, name)(*bags, seed=1) > 0.9
 
