@@ -470,7 +470,7 @@ def write_report(figures):
     for part, (_, report) in PARTS.items():
         if part in figures:
             sections.append(
-                report(figures[part]) + f"\n{figures[part]['machine']}; {figures[part]['rounds']} rounds.\n"
+                report(figures[part]) + f"\n{figures[part]['machine']}; rounds: {figures[part]['rounds']}.\n"
             )
     write(FOLDER / "benchmark.md", "\n".join(sections))
 

@@ -94,15 +94,15 @@ PUBLISHED = {
         RICE | {"EMBEDDING_DIM": 64, "LSTM_UNITS": (32, 16), "DROPOUT": 0.25, "EPOCHS": 3},
         published=85.17,
         source=UNNAMED,
-        note="published with dropout 0.3 before the first layer and 0.2 before the second; three epochs of batches of 512 "
-        "are few, so that its seeds differ by more than it does from the published figure",
+        note="published with dropout 0.3 before the first layer and 0.2 before the second; three epochs of batches of "
+        "512 are few, so that its seeds differ by more than their mean does from the published figure",
     ),
     "keras_docs": Preset(
         "imdb_bilstm",
         KERAS | {"MAX_LENGTH": 200, "LSTM_UNITS": (64, 64), "EPOCHS": 2},
         published=84.28,
         source="keras.io, bidirectional_lstm_imdb",
-        note="its validation set is the test set; an older log of the same page gives 86.8, so that ours stands between",
+        note="its validation set is the test set; an older log of the same page gives 86.8: ours stands between them",
     ),
     "keras_lstm": Preset(
         "imdb_lstm",
