@@ -18,7 +18,6 @@ import random
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tarfile
@@ -152,7 +151,8 @@ def start(command, folder):
 def attack(name, times, seed=1):
     """Stops a program `times` times.
 
-    Returns how often that ended it, how often predict.py refused what there was, and how much temporary is left.
+    Returns how often it ended before its signal, how often predict.py refused what there was, and how much temporary is
+    left.
     """
     prepare, command, made, read = PROGRAMS[name]
     moments = random.Random(seed)
@@ -168,14 +168,20 @@ def attack(name, times, seed=1):
             read(str(folder / made))
             return time.perf_counter() - begin
 
-        seconds = statistics.median(undisturbed() for _ in range(3))  # the first one is slower
-        stopped = incomplete = 0
-        for number in range(times):
-            how = signal.SIGINT if number % 2 else signal.SIGKILL
+        seconds = undisturbed()
+        stopped = whole = incomplete = 0
+        while stopped < times:
+            how = signal.SIGINT if stopped % 2 else signal.SIGKILL
+            begin = time.perf_counter()
             process = start(command, folder)
-            time.sleep(moments.uniform(0.2, seconds))
-            process.send_signal(how)
-            _, errors = process.communicate(timeout=60)
+            try:
+                _, errors = process.communicate(timeout=moments.uniform(0.2, seconds))
+                assert process.returncode == 0, errors.decode()
+                seconds = time.perf_counter() - begin  # it was faster than the run by which its signal was timed
+            except subprocess.TimeoutExpired:
+                process.send_signal(how)
+                _, errors = process.communicate(timeout=60)
+            whole += process.returncode == 0
             stopped += process.returncode != 0
             if how == signal.SIGINT and process.returncode != 0:
                 assert b"Traceback" not in errors or WHILE_IMPORTING.search(errors), errors.decode()
@@ -185,7 +191,7 @@ def attack(name, times, seed=1):
                 incomplete += 1  # it says so, which is what counts
         undisturbed()
         leftovers = len([*folder.rglob("*.part"), *folder.rglob("runs/*/tmp*")])
-    return stopped, incomplete, leftovers
+    return whole, incomplete, leftovers
 
 
 def main():
@@ -201,8 +207,8 @@ def main():
         print(f"{name}: survived", flush=True)
     columns = [
         "program",
-        "signals sent",
-        "stopped by them",
+        "times stopped",
+        "runs that ended before",
         "refused as incomplete afterwards",
         "temporary files and folders left",
     ]
