@@ -17,7 +17,7 @@
 
 Reaches 90.9 ± 0.2 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 epochs and 352 to 445 s on one
 core of an AMD EPYC, beside another training, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 0.6 points more
-than `imdb_lstm.py`; an epoch takes 1.8 times as long.
+than `imdb_lstm.py`; an epoch takes 1.7 times as long.
 """
 
 import argparse

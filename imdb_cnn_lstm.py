@@ -20,7 +20,7 @@ it takes only a POOL_SIZE-th of them; the convolution sees all windows at once a
 
 Reaches 89.9 ± 0.4 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 to 8 epochs and 122 to 189 s on
 one core of an AMD EPYC, beside another training, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 0.4 points
-less than `imdb_lstm.py`; an epoch takes two thirds of the time.
+less than `imdb_lstm.py`; an epoch takes three fifths of the time.
 """
 
 import argparse
