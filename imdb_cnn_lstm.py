@@ -32,6 +32,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -322,9 +323,18 @@ if __name__ == "__main__":
         # A terminal may lack a letter; in a log file each line is to be seen at once.
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    interrupts = []
+
+    def interrupt(*_):  # Ctrl-C is noted, since TensorFlow may make an error of another kind of it
+        interrupts.append(True)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         main()
-    except KeyboardInterrupt:
-        sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
-    except OSError as error:  # a disk that is full, a folder that is not ours, a pipe that is closed
-        sys.exit(f"The folder runs, or the output, cannot be written to: {error}")
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupts:
+            sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
+        if isinstance(error, OSError):  # a disk that is full, a folder that is not ours, a pipe that is closed
+            sys.exit(f"The folder runs, or the output, cannot be written to: {error}")
+        raise

@@ -21,6 +21,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import sys
 
 import numpy as np
@@ -211,6 +212,13 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    interrupts = []
+
+    def interrupt(*_):  # Ctrl-C is noted, since TensorFlow may make an error of another kind of it
+        interrupts.append(True)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         classifier = Classifier(options.model)
         for texts in texts_from(options.texts):
@@ -221,10 +229,12 @@ def main(arguments=None):
                 print(line_of(found))
                 if options.words and found["class"]:
                     print(words_of(found))
-    except ModelError as error:
-        sys.exit(f"predict.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("predict.py: stopped")
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupts:
+            sys.exit("predict.py: stopped")
+        if isinstance(error, ModelError):
+            sys.exit(f"predict.py: {error}")
+        raise
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -191,6 +192,34 @@ def test_ctrl_c_ends_the_programs_that_measure_in_one_line():
     with pytest.raises(SystemExit) as stop:
         tools.start_program(main)
     fuzz.one_line(stop.value.code)
+
+
+SWALLOWED = """    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise TypeError("got None") from None
+"""
+
+
+@pytest.mark.parametrize("way", ["    signal.raise_signal(signal.SIGINT)\n", SWALLOWED], ids=["plain", "swallowed"])
+def test_ctrl_c_ends_training_in_one_line(training, way):
+    """Also where TensorFlow makes another error of it, as it does while it traces a network."""
+    script = pathlib.Path(training)
+    place = "    model.summary()\n"
+    script.write_text(script.read_text().replace(place, way + place))
+    reason = start(training)
+    fuzz.one_line(reason)
+    assert "Stopped before the end" in reason and not os.listdir("runs/imdb_lstm")
+
+
+def test_ctrl_c_ends_prediction_in_one_line(model, monkeypatch):
+    def swallow(*_):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise TypeError("got None")
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", swallow)
+    assert start(ROOT / "predict.py", model, "film") == "predict.py: stopped"
 
 
 # --- Links, names, clocks --------------------------------------------------------------------------------------------
