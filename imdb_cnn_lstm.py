@@ -220,7 +220,7 @@ def main():
 
     # Validation is the front of train, not a random part: in a data file made from Stanford's archive the reviews of a
     # movie stand side by side, and a movie on both sides of the cut would be recognised instead of read.
-    held_out = round(len(x_train) * VALIDATION_SIZE)
+    held_out = int(len(x_train) * VALIDATION_SIZE)
     train = batches(x_train[held_out:], y_train[held_out:])
     validation = batches(x_train[:held_out], y_train[:held_out]) if held_out else None
     early_stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=PATIENCE, restore_best_weights=True)
@@ -284,6 +284,8 @@ def check_constants():
     def number(value, least, below):
         return type(value) in (int, float) and least <= value < below
 
+    classes = [name for name, value in vars(keras.optimizers).items() if isinstance(value, type)]
+    optimizers = [name for name in classes if "Optimizer" not in name]  # without what is for making optimizers
     # The default may be missing, since Keras has its data.
     there = type(DATA_FILE) is str and (DATA_FILE == "data/imdb.npz" or os.path.isfile(DATA_FILE))
     padding = whole(PADDING, 1) and whole(POOL_SIZE, 1) and PADDING % POOL_SIZE == 0
@@ -303,7 +305,7 @@ def check_constants():
         ("WORD_DROPOUT", number(WORD_DROPOUT, 0, 1), "0 or a share below 1"),
         ("DROPOUT", number(DROPOUT, 0, 1), "0 or a share below 1"),
         ("RECURRENT_DROPOUT", number(RECURRENT_DROPOUT, 0, 1), "0 or a share below 1"),
-        ("OPTIMIZER", isinstance(getattr(keras.optimizers, str(OPTIMIZER), 0), type), "a class of keras.optimizers"),
+        ("OPTIMIZER", OPTIMIZER in optimizers, f"one of {', '.join(optimizers)}"),
         ("LEARNING_RATE", number(LEARNING_RATE, 1e-12, math.inf), "a number above 0"),
         ("EPSILON", number(EPSILON, 1e-12, math.inf), "a number above 0"),
         ("BATCH_SIZE", whole(BATCH_SIZE, 1), "a whole number from 1 up"),

@@ -46,6 +46,8 @@ CANNOT_WORK = [
     ("OPTIMIZER", "Adan"),
     ("OPTIMIZER", None),
     ("OPTIMIZER", "get"),
+    ("OPTIMIZER", "Optimizer"),
+    ("OPTIMIZER", "LossScaleOptimizer"),
     ("LEARNING_RATE", 0),
     ("LEARNING_RATE", float("nan")),
     ("EPSILON", 0),
@@ -412,6 +414,16 @@ def test_validation_is_cut_off_the_front_of_train(in_folder, monkeypatch, small_
         assert all(np.array_equal(*pair) for pair in zip(texts, expected_texts, strict=True))
         assert np.array_equal(labels, expected_labels)
     assert held_out or result()["epochs"] == 2
+
+
+def test_of_few_texts_one_at_least_is_trained_on(in_folder, monkeypatch, small_sample):
+    few = dict(small_sample)
+    few["train_lengths"], few["y_train"] = few["train_lengths"][:4], few["y_train"][:4]
+    few["x_train"] = few["x_train"][: few["train_lengths"].sum()]
+    data_files.write(imdb_lstm.DATA_FILE, few)
+    set_constants(monkeypatch, **SMALL, VALIDATION_SIZE=0.9)
+    imdb_lstm.main()
+    assert result()["epochs"] > 0
 
 
 @pytest.mark.parametrize("patience", [1, 3, None])
