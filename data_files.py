@@ -8,8 +8,8 @@ of plain arrays,
     y_train        (texts,)   int64, the labels
     x_test, test_lengths, y_test    the same for test
     vocabulary     (bytes,)   uint8, the words by rank, the most frequent first: UTF-8, joined by newlines
+    classes        (bytes,)   uint8, the names of the classes by label, likewise; older files have none
     source         ()         text, one line that says where the data came from
-    classes        (bytes,)   uint8, the names of the classes by label, likewise; only in files of prepare_texts.py
 
 with the ids of keras.datasets: 0 pads, 1 starts a text, 2 stands for an unknown word, 3 is unused, and the word of
 rank r (the most frequent has rank 1) is r + 3.
@@ -100,7 +100,7 @@ class Encoder:
 # --- The data file ---------------------------------------------------------------------------------------------------
 
 
-def pack(train, y_train, test, y_test, words, source):
+def pack(train, y_train, test, y_test, words, classes, source):
     """Returns the arrays of a data file (see the top of this module) as a dict."""
     return {
         "x_train": np.concatenate(train).astype("int32"),
@@ -110,6 +110,7 @@ def pack(train, y_train, test, y_test, words, source):
         "test_lengths": np.array([len(text) for text in test], dtype="int32"),
         "y_test": np.array(y_test, dtype="int64"),
         "vocabulary": np.frombuffer("\n".join(words).encode(), dtype="uint8"),
+        "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
         "source": np.array(source),
     }
 
@@ -158,7 +159,7 @@ def read(path):
     """Reads a data file and checks that it is sound; raises DataError with the reason where it is not."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            data = {name: file[name] for name in [*ARRAYS, "source"]}
+            data = {name: file[name] for name in [*ARRAYS, "source", *{"classes"}.intersection(file)]}
     except KeyError as error:
         raise DataError(f"{path} is not a data file of these scripts: {error.args[0]}") from None
     except Exception as error:  # what a damaged file raises depends on where the damage is
@@ -182,6 +183,7 @@ class Corpus:
 
     name: str  # "IMDB"
     keras_name: str  # its module in keras.datasets, and the stem of Keras's files and of the data file
+    classes: list  # the names of labels 0, 1 and so on
     keras_hashes: tuple  # of Keras's texts (sha256) and of its word index (md5)
     archives: dict  # url: hash of the archives of raw texts that may be fetched
     member_name: re.Pattern  # the names of the files that matter in the archive or its folder
@@ -344,7 +346,8 @@ def from_keras(corpus):
     with open(index_path, encoding="utf-8") as file:
         ranks = json.load(file)
     words = sorted(ranks, key=ranks.get)
-    return pack(x_train, y_train, x_test, y_test, words, f"{corpus.name} from Keras's {corpus.keras_name}.npz")
+    source = f"{corpus.name} from Keras's {corpus.keras_name}.npz"
+    return pack(x_train, y_train, x_test, y_test, words, corpus.classes, source)
 
 
 def adopt_keras_files(corpus, path):

@@ -70,7 +70,7 @@ def from_files(files, source):
     x_train, x_test = [ids for _, _, ids in train], [ids for _, _, ids in test]
     words = encoder.finish(x_train, x_test)
     y_train, y_test = [label for label, _, _ in train], [label for label, _, _ in test]
-    return data_files.pack(x_train, y_train, x_test, y_test, words, source)
+    return data_files.pack(x_train, y_train, x_test, y_test, words, CORPUS.classes, source)
 
 
 def order_by_movie(movies):
@@ -181,7 +181,8 @@ def from_sample():
     labels = {part: random.randint(2, size=size) for part, size in SAMPLE_SIZES.items()}
     texts = {part: [encoder.add(review(label)) for label in labels[part]] for part in labels}
     words = encoder.finish(**texts)
-    return data_files.pack(texts["train"], labels["train"], texts["test"], labels["test"], words, CORPUS.sample_source)
+    (x_train, x_test), (y_train, y_test) = texts.values(), labels.values()
+    return data_files.pack(x_train, y_train, x_test, y_test, words, CORPUS.classes, CORPUS.sample_source)
 
 
 # --- The program -----------------------------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ def is_known(data):
 CORPUS = data_files.Corpus(
     name="IMDB",
     keras_name="imdb",
+    classes=["negative", "positive"],
     keras_hashes=(
         "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
         "bfafd718b763782e994055a2d397834f",

@@ -75,7 +75,7 @@ def split(texts, labels, source):
     cut = int(len(texts) * (1 - TEST_SHARE))
     train, test = texts[:cut], texts[cut:]
     words = encoder.finish(train, test)
-    return data_files.pack(train, labels[:cut], test, labels[cut:], words, source)
+    return data_files.pack(train, labels[:cut], test, labels[cut:], words, TOPICS, source)
 
 
 # --- The built-in sample ---------------------------------------------------------------------------------------------
@@ -158,6 +158,7 @@ def is_known(data):
 CORPUS = data_files.Corpus(
     name="Reuters",
     keras_name="reuters",
+    classes=TOPICS,
     keras_hashes=(
         "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
         "4d44cc38712099c9e383dc6e5f11a921",

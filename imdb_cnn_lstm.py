@@ -94,7 +94,7 @@ def load_data():
                     parts.append((np.split(ids, np.cumsum(lengths)[:-1]), labels))
                 words = bytes(file["vocabulary"]).decode().split("\n")
                 source = str(file["source"])
-                if "classes" in file:  # in files of prepare_texts.py
+                if "classes" in file:  # older files have none
                     classes = bytes(file["classes"]).decode().split("\n")
         except Exception as error:  # what a damaged file raises depends on where the damage is
             sys.exit(f"{DATA_FILE} is damaged or no data file ({error}): make it again.")

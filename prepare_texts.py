@@ -180,8 +180,7 @@ def prepare(options):
     del texts
     words = encoder.finish(x_train, x_test)
     source = f"own texts, {os.path.basename(os.path.abspath(path))}, {of_test}"
-    data = data_files.pack(x_train, labels[train], x_test, labels[test], words, source)
-    return data | {"classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8")}
+    return data_files.pack(x_train, labels[train], x_test, labels[test], words, classes, source)
 
 
 def report(target, data):

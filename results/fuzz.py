@@ -86,9 +86,9 @@ def sound_archive():
 def sound_data():
     texts = [np.array([1, 4, 5, 6]), np.array([1, 6, 2])]
     words = ["the", "film", "good"]
-    data = data_files.pack(texts, [0, 1], texts[:1], [1], words, "own texts, fuzz.csv")
+    data = data_files.pack(texts, [0, 1], texts[:1], [1], words, ["bad", "good"], "own texts, fuzz.csv")
     buffer = io.BytesIO()
-    np.savez(buffer, **data, classes=np.frombuffer(b"bad\ngood", dtype="uint8"))
+    np.savez(buffer, **data)
     return buffer.getvalue()
 
 

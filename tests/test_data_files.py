@@ -61,7 +61,7 @@ def test_ranks_have_the_frequencies_that_keras_finds():
 
 def packed(number=1):
     train, test, words = encode(["one two", "two three"] * number, ["two"])
-    return data_files.pack(train, [0, 1] * number, test, [1], words, "a test")
+    return data_files.pack(train, [0, 1] * number, test, [1], words, ["no", "yes"], "a test")
 
 
 def test_what_is_written_is_read_back(tmp_path):

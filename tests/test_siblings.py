@@ -210,3 +210,12 @@ def test_reuters_data_file_is_read(in_folder, monkeypatch):
     assert np.array_equal(np.concatenate(x_train), data["x_train"]) and np.array_equal(y_train, data["y_train"])
     assert np.array_equal(np.concatenate(x_test), data["x_test"]) and np.array_equal(y_test, data["y_test"])
     assert source == "built-in sample, not Reuters"
+    assert classes == download_reuters.TOPICS
+
+
+def test_reuters_rnn_knows_the_classes_of_imdb(in_folder, monkeypatch, small_sample):
+    """So its cells can be compared on IMDB."""
+    data_files.write("data/imdb.npz", small_sample)
+    monkeypatch.setattr(reuters_rnn, "DATA_FILE", "data/imdb.npz")
+    *_, classes, source = reuters_rnn.load_data()
+    assert classes == ["negative", "positive"] and source == "built-in sample, not IMDB"
