@@ -197,6 +197,11 @@ there are as many as the number in brackets says. One standard error of a test a
 Reuters. Seconds are those of training, on machines that others share.
 
 Machines: {machines}. Data: {sources}.
+(`aclImdb_labelled.tar.gz` holds the labelled reviews of Stanford's `aclImdb_v1.tar.gz` and the lists of their movies.)
+
+Plots: validation accuracy [against time](accuracy_against_time.png), the recall of Reuters's topics [against their
+frequency](recall_against_frequency.png), accuracy [against the words kept](accuracy_against_length.png), and
+[over-fitting](overfitting.png).
 
 ## Our defaults
 
@@ -211,6 +216,9 @@ Machines: {machines}. Data: {sources}.
 {table(["recipe", *columns, "command"], varied)}
 
 ## Published recipes
+
+Recipes without a published figure are variants that were published without one. What the constants cannot say stands
+in the remarks.
 
 {table(["recipe", "script", "published", *columns, "command", "source and remarks"], published)}
 """
