@@ -294,6 +294,9 @@ def main():
         for file in list(new.iterdir()):
             file.replace(folder / file.name)
     print(f'Try it: python predict.py {folder / "model.keras"} "The film started badly but ended well."')
+    usual = np.bincount(y_train).argmax()
+    share = np.mean(y_test == usual)
+    print(f"accuracy of always saying {classes[usual]!r}, the most frequent class of train: {share:.2%}")
     figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
     print(f"{script}: {figures} ({source})")
 
@@ -359,7 +362,7 @@ if __name__ == "__main__":
         main()
     except (Exception, KeyboardInterrupt) as error:
         if interrupts:
-            sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
+            sys.exit("Stopped before the end. The files in runs are those of the last run that was saved.")
         if isinstance(error, OSError):  # a disk that is full, a folder that is not ours, a pipe that is closed
             sys.exit(f"The folder runs, or the output, cannot be written to: {error}")
         raise

@@ -185,7 +185,10 @@ def texts_from(arguments):
     """Yields lists of texts: those of the command line or, where there are none or "-", lines of standard input."""
     if arguments and arguments != ["-"]:
         # Bytes of the command line that are not UTF-8 arrive as lone surrogates.
-        yield [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in arguments]
+        texts = [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in arguments]
+        if any(map(os.path.isfile, arguments)):
+            print("A file's name is read as a text; for the texts in it: predict.py MODEL < FILE", file=sys.stderr)
+        yield texts
         return
     if sys.stdin is None:
         raise ModelError("there is no standard input to read texts from: give them on the command line")

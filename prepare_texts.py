@@ -161,7 +161,10 @@ def prepare(options):
     else:
         if single := [name for name, count in counts.items() if count == 1]:
             named = ", ".join(map(repr, single[:3])) + (f" and {len(single) - 3:,} more" if len(single) > 3 else "")
-            raise DataError(f"only one text each: {named}. A class needs two at least, one to learn and one to test")
+            raise DataError(
+                f"classes with a single text: {named}. A class needs two, one to learn and one to test: add texts, "
+                "leave the class out, or name the column of the classes with --label"
+            )
         train, test = split(labels, options.test_size, random)
         of_test = f"{options.test_size:.0%} of it for test, seed {options.seed}"
 
@@ -199,13 +202,14 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", metavar="PATH", help="a table, or a folder of classes")
     parser.add_argument("output", nargs="?", metavar="OUTPUT", help="the data file (default: data/ and PATH's name)")
-    parser.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
-    parser.add_argument("--test-size", type=float, default=0.2, metavar="SHARE", help="test's share (default: 0.2)")
+    test = parser.add_mutually_exclusive_group()
+    test.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
+    test.add_argument("--test-size", type=float, default=0.2, metavar="SHARE", help="test's share (default: 0.2)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of test texts and the order (default: 1)")
     parser.add_argument("--text", default="text", metavar="NAME", help="the column of the texts (default: text)")
     parser.add_argument("--label", default="label", metavar="NAME", help="the column of the classes (default: label)")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of tables and files (default: utf-8)")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # OUTPUT may stand behind an option
     name = os.path.splitext(os.path.basename(os.path.abspath(options.path)))[0]
     target = options.output or f"data/{name}.npz"
     try:

@@ -206,7 +206,7 @@ def build_model(vectors=None, class_count=46):
     return model
 
 
-def print_topics(model, texts, labels, names, most_frequent):
+def print_topics(model, texts, labels, names):
     """Prints the share of the topics among the texts and their recall: the share of a topic's texts that got it."""
     pairs = [(model.predict_on_batch(ids).argmax(axis=-1), topics) for ids, topics in batches(texts, labels)]
     predicted, actual = map(np.concatenate, zip(*pairs))
@@ -219,8 +219,6 @@ def print_topics(model, texts, labels, names, most_frequent):
     rows = math.ceil(len(cells) / 3)
     for row in range(rows):
         print("   ".join(cells[row::rows]))
-    baseline = np.mean(actual == most_frequent)
-    print(f"accuracy of always saying {names[most_frequent]!r}, the most frequent topic of train: {baseline:.2%}")
 
 
 def main():
@@ -286,7 +284,10 @@ def main():
         for file in list(new.iterdir()):
             file.replace(folder / file.name)
     print(f'Try it: python predict.py {folder / "model.keras"} "Oil prices rose after the OPEC meeting."')
-    print_topics(model, x_test, y_test, classes, np.bincount(y_train).argmax())
+    print_topics(model, x_test, y_test, classes)
+    usual = np.bincount(y_train).argmax()
+    share = np.mean(y_test == usual)
+    print(f"accuracy of always saying {classes[usual]!r}, the most frequent class of train: {share:.2%}")
     figures = f"test accuracy {test_accuracy:.2%}, test loss {test_loss:.4f}, {epochs} epochs, {seconds:.0f} s"
     print(f"{script}: {figures} ({source})")
 
@@ -353,7 +354,7 @@ if __name__ == "__main__":
         main()
     except (Exception, KeyboardInterrupt) as error:
         if interrupts:
-            sys.exit("Stopped before the end. Nothing was saved; what an earlier run saved is as it was.")
+            sys.exit("Stopped before the end. The files in runs are those of the last run that was saved.")
         if isinstance(error, OSError):  # a disk that is full, a folder that is not ours, a pipe that is closed
             sys.exit(f"The folder runs, or the output, cannot be written to: {error}")
         raise

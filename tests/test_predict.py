@@ -51,6 +51,14 @@ def test_its_probabilities_are_those_of_the_model_on_the_test_set(runs, sample, 
     assert [answer["probabilities"]["positive"] for answer in answers] == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_name_of_a_file_is_read_as_a_text_but_not_in_silence(runs, in_folder, capsys):
+    (in_folder / "texts.txt").write_text("a good film")
+    predict.main([str(runs["imdb_lstm"]), "texts.txt"])
+    assert "predict.py MODEL < FILE" in capsys.readouterr().err
+    predict.main([str(runs["imdb_lstm"]), "texts"])
+    assert "FILE" not in capsys.readouterr().err
+
+
 def test_company_does_not_change_an_answer(runs, capsys):
     text = "The plot was moving, not flat."
     alone = json.loads(ask(capsys, "--json", runs["imdb_lstm"], text))["probability"]

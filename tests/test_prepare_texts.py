@@ -133,8 +133,8 @@ def test_texts_without_words_are_left_out_and_counted(in_folder, capsys):
         (b'text,label\ngood,1\n"bad,0\nmore,0\n', "line 3: unexpected end of data"),
         (b'text,label\ngood,1\n"bad" x,0\n', "line 3: ',' expected after '\"'"),
         (b"text,label\ngood,1\nfine,1\n", "are of class '1'"),
-        (b"text,label\ngood,1\nfine,1\nbad,0\n", "only one text each: '0'. A class needs two"),
-        (b"text,label\ngood,a\nfine,b\nbad,c\nmore,d\n", "only one text each: 'a', 'b', 'c' and 1 more"),
+        (b"text,label\ngood,1\nfine,1\nbad,0\n", "classes with a single text: '0'. A class needs two"),
+        (b"text,label\ngood,a\nfine,b\nbad,c\nmore,d\n", "classes with a single text: 'a', 'b', 'c' and 1 more"),
         (b"text,label\na good, red car,1\n", "line 2: 3 columns where the first line has 2. A text with a ','"),
         (b"PK\x03\x04\x14\x00", "mine.csv is a zip file, as those of Excel are"),
         (b"text,label\ngood,1\nsch\xf6n,1\n", "line 3: byte 0xf6 is not utf-8"),
@@ -148,6 +148,12 @@ def test_what_a_table_cannot_support_is_said_in_one_line(in_folder, content, rea
         prepare("mine.csv")
     assert reason in stop.value.code and "\n" not in stop.value.code
     assert not os.path.exists("data/mine.npz")
+
+
+def test_the_data_file_may_be_named_behind_an_option(in_folder, capsys):
+    write_table("mine.csv", ROWS)
+    prepare_texts.main(["mine.csv", "--seed", "2", "data/own.npz"])
+    assert os.listdir("data") == ["own.npz"]
 
 
 def test_other_refusals(in_folder, small_sample):
@@ -167,7 +173,8 @@ def test_other_refusals(in_folder, small_sample):
             prepare(*arguments)
         assert reason in stop.value.code and "\n" not in stop.value.code
     for arguments in ["mine.csv", "mine.txt"], ["mine.csv", "--encoding", "utf-16"], ["mine.csv", "--encoding", "x"], \
-            ["mine.csv", "--test-size", "1"], ["mine.csv", "--seed", "-1"]:  # fmt: skip
+            ["mine.csv", "--test-size", "1"], ["mine.csv", "--seed", "-1"], \
+            ["mine.csv", "--test-size", "0.3", "--test", "other.csv"]:  # fmt: skip
         with pytest.raises(SystemExit) as stop:
             prepare(*arguments)
         assert stop.value.code == 2

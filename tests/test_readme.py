@@ -42,7 +42,7 @@ def shell(in_folder):
 
 @pytest.mark.slow
 def test_the_recipe_for_ones_own_texts(shell, in_folder):
-    lines = shell(block("prepare_texts.py tickets.csv")).splitlines()
+    lines = shell(block("prepare_texts.py example.csv")).splitlines()
     assert lines[-1].startswith("delivery ") and lines[-1].endswith("My parcel has not come.")
     (in_folder / "ask.py").write_text(block("from predict import"))
     assert [line.split()[0] for line in shell("python ask.py").splitlines()] == ["delivery", "billing", "account"] * 100
