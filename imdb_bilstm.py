@@ -15,9 +15,9 @@
     python download_imdb.py
     python imdb_bilstm.py
 
-Reaches 90.9 ± 0.2 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 epochs and 352 to 445 s on one
-core of an AMD EPYC, beside another training, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 0.6 points more
-than `imdb_lstm.py`; an epoch takes 1.7 times as long.
+Reaches 90.9 ± 0.2 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 to 7 epochs of 29 s on two cores
+of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 0.7 points more than `imdb_lstm.py`; an epoch
+takes 1.6 times as long.
 """
 
 import argparse
@@ -63,7 +63,7 @@ EPSILON = 1e-4  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare wor
 BATCH_SIZE = 128  # texts in a training step
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
-SEED = 1  # the same seed on the same CPU gives the same figures
+SEED = 1  # the same seed on the same machine gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
 
 

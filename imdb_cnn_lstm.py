@@ -18,9 +18,9 @@
 An LSTM cannot start on a word before it has finished the one before, so its time grows with the number of steps. Here
 it takes only a POOL_SIZE-th of them; the convolution sees all windows at once and costs little.
 
-Reaches 89.9 ± 0.4 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 to 8 epochs and 122 to 189 s on
-one core of an AMD EPYC, beside another training, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That is 0.4 points
-less than `imdb_lstm.py`; an epoch takes three fifths of the time.
+Reaches 90.0 ± 0.4 % on IMDB's test set (mean and standard deviation of 3 seeds), in 6 to 8 epochs of 11 s on two cores
+of an AMD EPYC, with Python 3.11, TensorFlow 2.21 and Keras 3.15. That `imdb_lstm.py` reaches 90.2 %
+may be chance; an epoch takes three fifths of its time.
 """
 
 import argparse
@@ -68,7 +68,7 @@ EPSILON = 1e-5  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare wor
 BATCH_SIZE = 128  # texts in a training step
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
-SEED = 1  # the same seed on the same CPU gives the same figures
+SEED = 1  # the same seed on the same machine gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
 
 

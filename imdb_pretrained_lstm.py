@@ -19,7 +19,7 @@ learned from IMDB's own training reviews (`results/train_vectors.py`) this scrip
 set (mean and standard deviation of 3 seeds), in 10 epochs and 301 to 710 s; with TRAINABLE = True 90.0 ± 0.6 %, in 4
 epochs and 112 to 265 s; on two cores of an AMD EPYC (TRAINABLE, seed 3: of an Intel Xeon) that other trainings shared,
 with Python 3.11, TensorFlow 2.21 and Keras 3.15. `imdb_lstm.py`, whose vectors begin as counts of the same reviews,
-reaches 90.3 %. GloVe's vectors have not been measured.
+reaches 90.2 %. GloVe's vectors have not been measured.
 """
 
 import argparse
@@ -66,7 +66,7 @@ EPSILON = 1e-4  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare wor
 BATCH_SIZE = 128  # texts in a training step
 EPOCHS = 10  # at most
 PATIENCE = 2  # epochs without a better loss on validation until training ends; None: all EPOCHS, the last kept
-SEED = 1  # the same seed on the same CPU gives the same figures
+SEED = 1  # the same seed on the same machine gives the same figures
 # ----------------------------------------------------------------------------------------------------------------------
 
 

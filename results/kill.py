@@ -199,6 +199,8 @@ def main():
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="which to stop (default: all)")
     parser.add_argument("--times", type=int, default=50, help="how often to stop each (default: 50)")
     options = parser.parse_args()
+    # What a shell starts in the background ignores Ctrl-C, and so would the programs that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rows = []
     for name in options.programs or PROGRAMS:
         if name not in PROGRAMS:

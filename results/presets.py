@@ -146,7 +146,7 @@ PUBLISHED = {
 }
 
 # Our defaults with a few constants changed.
-LENGTHS = 100, 200, 300, 400, 500, 600
+LENGTHS = 100, 200, 300, 500, 600  # beside the default's 400
 VECTORS = "word2vec", "fasttext"  # from train_vectors.py
 VARIATIONS = (
     {f"length_{length}": Preset("imdb_lstm", {"MAX_LENGTH": length}) for length in LENGTHS}

@@ -1,5 +1,6 @@
 """The programs in results/: the recipes fit the scripts, runs are stored and resumed, figures are computed right."""
 
+import ast
 import json
 import sys
 
@@ -138,6 +139,14 @@ def test_the_table_is_that_of_the_stored_runs_of_todays_recipes(tmp_path, monkey
     monkeypatch.setattr(reproduce, "FOLDER", tmp_path)
     reproduce.report(runs)
     assert (tmp_path / "results.md").read_text() == (ROOT / "results" / "results.md").read_text()
+
+
+@pytest.mark.parametrize("script", presets.DEFAULTS)
+def test_the_prose_gives_the_stored_figures(script):
+    figure = reproduce.mean_and_deviation(reproduce.current_runs()[script]).replace(" (3)", " %")
+    assert f"\nReaches {figure} on " in ast.get_docstring(ast.parse((ROOT / f"{script}.py").read_text()))
+    [row] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{script}.py` |")]
+    assert f"| {figure} |" in row
 
 
 def test_unknown_recipes_and_parts_are_named(in_folder):
