@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import sys
 
 import numpy as np
@@ -215,6 +216,12 @@ def test_contestants_run_in_turn():
     order = []
     seconds = benchmark.measure({name: lambda name=name: order.append(name) or len(name) for name in ("a", "bb")}, 3)
     assert order == ["a", "bb"] * 3 and seconds == {"a": [1, 1, 1], "bb": [2, 2, 2]}
+
+
+@pytest.mark.slow
+def test_the_benchmark_does_not_wait_for_a_process_that_has_ended():
+    with pytest.raises(SystemExit, match="has ended"):
+        benchmark.measure_epochs({"dead": (os._exit, 3)}, 1)
 
 
 def test_keras_reads_the_file_that_the_benchmark_makes_of_ours(in_folder, small_sample, monkeypatch):
