@@ -85,6 +85,8 @@ model.fit(script.batches([np.arange(1, 9, dtype="int32")] * 4, np.array([0, 1, 0
 
 def test_a_script_can_be_made_one_of_keras_2(shell, in_folder):
     shell(block("tf_keras as keras"))
+    text = open("imdb_lstm_keras2.py").read()
+    assert "import tf_keras as keras\n" in text and "from tf_keras import datasets, layers\n" in text
     (in_folder / "two.py").write_text(KERAS_2)
     version, began = shell("python two.py").split()[:2]
     assert version.startswith("2.") and began == "True"
