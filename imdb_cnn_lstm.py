@@ -62,7 +62,7 @@ WORD_DROPOUT = 0.3  # share of the words hidden while training, others each time
 DROPOUT = 0.5  # share of a word vector's numbers hidden while training, the same ones for all words of a text
 RECURRENT_DROPOUT = 0.0  # share of the memory's numbers hidden while training; above 0: no cuDNN, several times slower
 # Training
-OPTIMIZER = "Adam"  # any class of keras.optimizers
+OPTIMIZER = "Adam"  # any optimizer of keras.optimizers
 LEARNING_RATE = 0.003
 EPSILON = 1e-5  # of Adam and its kin; Keras's 1e-7 lets the vectors of rare words learn single texts by heart
 BATCH_SIZE = 128  # texts in a training step

@@ -218,8 +218,8 @@ frequency](recall_against_frequency.png), accuracy [against the words kept](accu
 
 ## Published recipes
 
-Recipes without a published figure are variants that were published without one. What the constants cannot say stands
-in the remarks.
+Recipes without a published figure are variants that were published without one, or with an approximate one. What the
+constants cannot say stands in the remarks.
 
 {table(["recipe", "script", "published", *columns, "command", "source and remarks"], published)}
 """
