@@ -149,8 +149,8 @@ def batches(texts, labels):
     Args: `texts`, a list of int32 arrays of shape (length,); `labels`, an int64 array of shape (texts,).
     Each batch is a pair, ids of shape (batch, time) and labels of shape (batch,). Padding stands in front: the network
     has just read the last word when it gives its last output, and it needs no mask, which keeps cuDNN possible.
-    Even the longest text of a batch gets some zeros. While reading them the network settles in one state, from which
-    more zeros hardly move it; so a text gets nearly the same answer in any company.
+    Even the longest text of a batch gets some zeros: while reading them the network settles, so that a few more or less
+    hardly move its answer. Hundreds may: give a trained network such batches too, or one text at a time.
     """
     lengths = np.array([len(text) for text in texts])
     random = np.random.default_rng(SEED)

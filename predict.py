@@ -81,23 +81,21 @@ class Classifier:
         """Returns the ids of all words, as in training: the start id, then an id for each word."""
         return [START_ID] + [self.ids.get(word, UNKNOWN_ID) for word in words]
 
-    def probabilities(self, texts, one_batch=False):
+    def probabilities(self, texts):
         """Returns an array of shape (texts, classes) from lists of ids, of which the last MAX_LENGTH are read.
 
-        Only texts of one length are read together, so that no text's answer depends on its company in the least.
-        `one_batch` reads texts of different lengths together, BATCH_SIZE at a time: faster, and hardly different.
+        In front of each text stand zeros by the rule of training. Only texts that this makes equally long are read
+        together, so that no text's answer depends on its company in the least.
         """
         import keras
 
         texts = [text if self.max_length is None else text[-self.max_length :] for text in texts]
-        lengths = np.array([0 if one_batch else len(text) for text in texts])
+        widths = np.array([self.padding * (math.ceil(len(text) / self.padding) + 1) for text in texts])
         answers = [None] * len(texts)
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
+        for width in np.unique(widths):
+            rows = np.flatnonzero(widths == width)
             for first in range(0, len(rows), BATCH_SIZE):
                 batch = rows[first : first + BATCH_SIZE]
-                # Zeros in front by the rule of training.
-                width = self.padding * (math.ceil(max(len(texts[row]) for row in batch) / self.padding) + 1)
                 output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch], width))
                 for row, own in zip(batch, output):
                     # Where there are two classes, the network gives the probability of the second.
@@ -142,7 +140,7 @@ def answer(classifier, texts, with_words=False):
             prefixes = [ids[row][: end + 2] for end in range(first, len(words[row]))]
             # Of two classes the second tells all; of many, follow the one that wins in the end.
             followed = 1 if len(own) == 2 else best
-            shares = classifier.probabilities(prefixes, one_batch=True)[:, followed]
+            shares = classifier.probabilities(prefixes)[:, followed]
             answers[-1]["followed"] = classifier.classes[followed]
             answers[-1]["after_each_word"] = [[word, float(share)] for word, share in zip(words[row][first:], shares)]
     return answers
@@ -181,6 +179,16 @@ def words_of(answer):
     return f"  {answer['followed']}: red 0 %, yellow 50 %, green 100 %\n  " + " ".join(coloured)
 
 
+def decode(number, line):
+    """Returns a line of standard input; its bytes that are not UTF-8 are replaced, and a message says so."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        byte = line[error.start]
+        print(f"Line {number}: byte {byte:#04x} is not UTF-8. Save the texts as UTF-8.", file=sys.stderr)
+        return line.decode("utf-8", "replace")
+
+
 def texts_from(arguments):
     """Yields lists of texts: those of the command line or, where there are none or "-", lines of standard input."""
     if arguments and arguments != ["-"]:
@@ -196,7 +204,7 @@ def texts_from(arguments):
     if sys.stdin.isatty():
         print("Type one text a line; end with Ctrl-D (on Windows Ctrl-Z and Enter).", file=sys.stderr)
         at_once = 1
-    lines = (line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n") for line in sys.stdin.buffer)
+    lines = (line.removeprefix("\ufeff").rstrip("\r\n") for line in map(decode, itertools.count(1), sys.stdin.buffer))
     while texts := list(itertools.islice(lines, at_once)):
         yield texts
 

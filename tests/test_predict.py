@@ -174,6 +174,26 @@ def test_words_shows_the_probability_after_each_word(runs, capsys, monkeypatch):
     assert coloured.count("\x1b[38;5;") == 7 and len(coloured.splitlines()) == 3
 
 
+def test_words_shows_what_each_beginning_of_the_text_gets(runs, capsys):
+    words = "the film started badly and had dull scenes and a charming end but it was too long for me".split()
+    answer = json.loads(ask(capsys, "--json", "--words", runs["imdb_lstm"], " ".join(words)))
+    beginnings = [" ".join(words[: end + 1]) for end in range(len(words))]
+    alone = [json.loads(ask(capsys, "--json", runs["imdb_lstm"], text)) for text in beginnings]
+    shares = [found["probabilities"]["positive"] for found in alone]
+    assert answer["after_each_word"] == [[word, pytest.approx(share, abs=1e-6)] for word, share in zip(words, shares)]
+
+
+def test_lines_that_are_not_utf8_are_named(runs, capsys, monkeypatch):
+    lines = b"a dull film\n" + "a charming caf\xe9\n".encode("latin-1") + b"a dull film\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    predict.main([str(runs["imdb_lstm"])])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert [line for line in err.splitlines() if "UTF-8" in line] == [
+        "Line 2: byte 0xe9 is not UTF-8. Save the texts as UTF-8."
+    ]
+
+
 def test_words_of_a_long_text_are_its_last(runs, capsys):
     answer = json.loads(ask(capsys, "--json", "--words", runs["imdb_lstm"], "dull " * 500 + "charming"))
     assert len(answer["after_each_word"]) == predict.WORDS_SHOWN

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import sys
 
 import numpy as np
@@ -148,6 +149,12 @@ def test_the_prose_gives_the_stored_figures(script):
     assert f"\nReaches {figure} on " in ast.get_docstring(ast.parse((ROOT / f"{script}.py").read_text()))
     [row] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{script}.py` |")]
     assert f"| {figure} |" in row
+
+
+def test_every_mean_and_deviation_in_the_readme_is_that_of_stored_runs():
+    stored = {reproduce.mean_and_deviation(runs).removesuffix(" (3)") for runs in reproduce.current_runs().values()}
+    given = re.findall(r"\d+\.\d ± \d\.\d", (ROOT / "README.md").read_text())
+    assert len(given) > 15 and set(given) <= stored
 
 
 def test_unknown_recipes_and_parts_are_named(in_folder):
