@@ -5,15 +5,18 @@ import json
 import os
 import re
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import data_files
+import predict
 from conftest import ROOT, make_folder, run
 
 import baselines
 import benchmark
+import padding
 import presets
 import reproduce
 import scale
@@ -264,6 +267,30 @@ def test_vectors_are_written_in_both_formats(in_folder, small_sample, monkeypatc
         assert np.array_equal(*tables)
         row = words.index(lines[0].split()[0]) + 4
         assert tables[0][row].tolist() == np.float32(lines[0].split()[1:]).tolist()
+
+
+def test_padding_is_compared_with_that_of_texts_alone(in_folder):
+    """With a network that tells how many zeros it sees, in thousandths."""
+    script = tools.configure("imdb_lstm", {"BATCH_SIZE": 2})
+    model = types.SimpleNamespace(predict_on_batch=lambda ids: np.sum(np.array(ids) == 0, axis=1, keepdims=True) / 1000)
+    reader = predict.Classifier.__new__(predict.Classifier)
+    reader.model, reader.max_length, reader.padding = model, 400, 8
+    texts = [np.ones(length, dtype="int32") for length in (3, 8, 100, 97)]
+    zeros = {way: np.round(1000 * answers[:, 1]) for way, answers in padding.compare(reader, texts, script)}
+    assert [list(counts) for counts in zeros.values()] == [[13, 8, 12, 15], [13, 8, 12, 15], [105, 100, 8, 11]]
+
+
+@pytest.mark.slow
+def test_padding_of_a_trained_network(trained, monkeypatch, capsys):
+    folder, _ = trained("imdb_lstm")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["padding.py", "runs/imdb_lstm"])
+    padding.main()
+    _, _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[1] for line in lines] == ["100.00%"] * 3 and "| 0.000 | 0.000 | 0.000 |" in lines[0]
+    monkeypatch.setattr(sys, "argv", ["padding.py", "none"])
+    with pytest.raises(SystemExit, match="padding.py: there is no model none"):
+        padding.main()
 
 
 def test_generated_texts_have_the_stated_length_and_two_classes(tmp_path):
