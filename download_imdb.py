@@ -78,7 +78,7 @@ def order_by_movie(movies):
 
     Movies also fit exactly into each hundredth of the reviews as long as there are small ones left to fill the gaps:
     a validation set of any whole percentage, cut off the front, then shares no movie with the rest. IMDB's test set
-    shares none with train, and accuracy on a validation set that does is up to two points too high.
+    shares a single one with train, and accuracy on a validation set that shares many is up to two points too high.
 
     Args: `movies`, the movie of each review.
     """

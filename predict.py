@@ -78,14 +78,17 @@ class Classifier:
             raise ModelError(f"{path} does not fit the files beside it ({first_line(error)}): train again") from None
 
     def encode(self, words):
-        """Returns the ids of all words, as in training: the start id, then an id for each word."""
+        """Returns the ids of all words, as in training: the start id, then an id for each word.
+
+        Data files leave out of the test texts words that no training text has; here they are unknown words.
+        """
         return [START_ID] + [self.ids.get(word, UNKNOWN_ID) for word in words]
 
     def probabilities(self, texts):
         """Returns an array of shape (texts, classes) from lists of ids, of which the last MAX_LENGTH are read.
 
         In front of each text stand zeros by the rule of training. Only texts that this makes equally long are read
-        together, so that no text's answer depends on its company in the least.
+        together, so that no text's answer depends on its company by more than rounding.
         """
         import keras
 

@@ -2,7 +2,7 @@
 
 Each takes the train and test parts that a training script's `load_data()` returns, (texts, labels) each, and a seed,
 and returns its accuracy on test. Nothing is tuned: the settings are those of the source named or the customary ones,
-and the same for both corpora.
+and the same for both corpora. The networks choose their epoch as the scripts do, on the front of train.
 """
 
 import keras
@@ -62,6 +62,8 @@ def feedforward(train, test, seed, initial="random"):
     """A network without recurrence: the mean of the word vectors, with dropout."""
     keras.utils.set_random_seed(seed)
     script = configure("imdb_lstm", {"SEED": seed, "EMBEDDING_DIM": 32})
+    held_out = round(len(train[0]) * script.VALIDATION_SIZE)
+    train, validation = ([part[rows] for part in train] for rows in (slice(held_out, None), slice(held_out)))
     vectors = script.count_vectors(train[0]) if initial == "counts" else None
     model = keras.Sequential([keras.Input(shape=(None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM, weights=vectors, mask_zero=True))
@@ -70,7 +72,9 @@ def feedforward(train, test, seed, initial="random"):
     model.add(layers.Dense(int(train[1].max()) + 1, activation="softmax"))
     optimizer = keras.optimizers.Adam(learning_rate=0.005)
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(script.batches(*train), epochs=4, shuffle=False, verbose=2)
+    early_stopping = keras.callbacks.EarlyStopping(patience=script.PATIENCE, restore_best_weights=True)
+    data, validation = script.batches(*train), script.batches(*validation)
+    model.fit(data, validation_data=validation, epochs=100, callbacks=[early_stopping], shuffle=False, verbose=2)
     return model.evaluate(script.batches(*test), verbose=0)[1]
 
 

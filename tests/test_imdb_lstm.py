@@ -398,7 +398,7 @@ def test_the_same_seed_gives_the_same_figures(in_folder, monkeypatch, small_samp
     assert losses[0] == losses[1] != losses[2]
 
 
-@pytest.mark.parametrize("share, held_out", [(0.2, 120), (0, 0)])
+@pytest.mark.parametrize("share, held_out", [(0.2, 120), (0.57, 342), (0, 0)])
 def test_validation_is_cut_off_the_front_of_train(in_folder, monkeypatch, small_sample, share, held_out):
     """And without validation all is trained on, and every epoch run."""
     data_files.write(imdb_lstm.DATA_FILE, small_sample)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 import data_files
@@ -72,6 +73,8 @@ def test_the_network_on_a_slide_is_that_of_the_script():
     assert type(slide.optimizer) is type(script.optimizer) and slide.loss == script.loss
     for key in "learning_rate", "epsilon":
         assert slide.optimizer.get_config()[key] == pytest.approx(script.optimizer.get_config()[key])
+    history = slide.fit(np.arange(1, 33).reshape(4, 8), np.array([0, 1, 0, 1]), verbose=0).history
+    assert history.keys() == {"accuracy", "loss"}
 
 
 KERAS_2 = """
