@@ -126,7 +126,9 @@ def write(path, data):
             np.savez(file, **data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp gives a file that only its owner may read
+        mask = os.umask(0)  # which cannot be read without setting it
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp gives a file that only its owner may read
         os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror or error}); nothing was changed") from None
@@ -287,7 +289,13 @@ def from_path(corpus, path):
         raise DataError(f"there is no file or folder {path}")
     if path.endswith(".npz"):
         adopt_keras_files(corpus, path)
-        return from_keras(corpus)
+        index = corpus.keras_name + "_word_index.json"
+        try:
+            return from_keras(corpus)
+        except DataError as error:
+            if os.path.exists(os.path.join(keras_cache(), index)):
+                raise
+            raise DataError(f"{path} needs {index} beside it, from {KERAS_URL}{index}: {error}") from None
     files = files_in_folder if os.path.isdir(path) else files_in_archive
     return from_raw(corpus, files(path, corpus.member_name), os.path.basename(path))
 
@@ -387,6 +395,10 @@ def fetch(name, url, file_hash):
 
     if not sys.stdout.isatty():
         keras.config.disable_interactive_logging()  # no moving bar in a log file
+    try:
+        os.makedirs(keras_cache(), exist_ok=True)  # else Keras would put the file elsewhere
+    except OSError as error:
+        raise DataError(f"{error}; the environment variable KERAS_HOME names another place") from None
     part = f"{path}.{os.getpid()}.part"  # so that two downloads at once do not meet
     for last_try in False, True:
         try:

@@ -145,6 +145,7 @@ def load_vectors(words, texts):
             # At most a megabyte at once: what is no text may have no lines.
             for number, line in enumerate(iter(lambda: file.readline(1_000_000), b""), 1):
                 if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
                     fields = line.split()
                     if len(fields) == 2 and all(field.isdigit() for field in fields):
                         dimension = int(fields[1])

@@ -223,7 +223,7 @@ def main(arguments=None):
     )
     parser.add_argument("--words", action="store_true", help="show the probability after each word")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each text")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # TEXT may stand behind an option
     if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     interrupts = []

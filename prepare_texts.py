@@ -20,6 +20,7 @@ Where no test part is given, a fifth of each class, chosen at random, becomes it
 import argparse
 import csv
 import os
+import re
 import sys
 
 import numpy as np
@@ -49,7 +50,7 @@ def texts_in_table(path, text_column, label_column, encoding):
         if file.read(2) == b"PK":
             raise DataError(f"{path} is a zip file, as those of Excel are: save the table as CSV, in UTF-8")
     lines = decoded_lines(path, encoding)
-    header = next(lines, "").removeprefix("\ufeff").strip()
+    header = next(lines, "").removeprefix("\ufeff").rstrip("\r\n")
     if "\r" in header:
         raise DataError(f"{path}, line 1: a carriage return within the line. Save the file with the line ends of Unix")
     for delimiter in ",;\t|":
@@ -130,7 +131,8 @@ def collect(path, options, encoder, numbers):
 
 def by_name(classes):
     """Returns class names in order: that of numbers where all are numbers, else the alphabet's."""
-    return sorted(classes, key=float) if all(name.isdecimal() for name in classes) else sorted(classes)
+    numbers = all(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in classes)
+    return sorted(classes, key=float) if numbers else sorted(classes)
 
 
 def split(labels, share, random):
@@ -210,8 +212,12 @@ def main(arguments=None):
     parser.add_argument("--label", default="label", metavar="NAME", help="the column of the classes (default: label)")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of tables and files (default: utf-8)")
     options = parser.parse_intermixed_args(arguments)  # OUTPUT may stand behind an option
-    name = os.path.splitext(os.path.basename(os.path.abspath(options.path)))[0]
+    name = os.path.basename(os.path.abspath(options.path))
+    if not os.path.isdir(options.path):
+        name = os.path.splitext(name)[0]
     target = options.output or f"data/{name}.npz"
+    if options.encoding.lower() in ("utf-8-sig", "utf_8_sig"):
+        options.encoding = "utf-8"  # a byte order mark is taken off anyway
     try:
         if "\n".encode(options.encoding) != b"\n":
             parser.error(f"{options.encoding} files cannot be read line by line: save the file as UTF-8")
