@@ -713,9 +713,18 @@ def test_everything_that_fetches_has_a_time_limit(server, monkeypatch):
     monkeypatch.setattr("keras.src.datasets.imdb.get_file", get_file)
     for fetch in imdb_lstm.load_data, lambda: data_files.main(CORPUS, "", ["imdb.npz"]):
         socket.setdefaulttimeout(None)
-        with pytest.raises(SystemExit, match="not now"):
+        with pytest.raises(SystemExit, match="not now") as stop:
             fetch()
     assert len(limits) == 2 and None not in limits
+    assert "imdb.npz needs imdb_word_index.json beside it" in stop.value.code
+
+
+def test_a_cache_that_cannot_be_made_is_named(server, monkeypatch):
+    server.answer = whole
+    pathlib.Path("file").write_text("")
+    monkeypatch.setattr(data_files, "keras_cache", lambda: os.path.abspath("file/datasets"))
+    with pytest.raises(data_files.DataError, match="KERAS_HOME names another place"):
+        data_files.fetch("imdb.npz", server.url + "imdb.npz", CORPUS.keras_hashes[0])
 
 
 def test_the_log_of_a_download_is_readable(server, capsys):

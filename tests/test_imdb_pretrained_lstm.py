@@ -35,7 +35,7 @@ def lines(vectors, end="\n"):
 
 
 @pytest.mark.parametrize("name", ["glove.txt", "glove.txt.gz"])
-@pytest.mark.parametrize("head", [b"", b"4 3\n"])
+@pytest.mark.parametrize("head", [b"", b"4 3\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf4 3\n"])
 @pytest.mark.parametrize("end", ["\n", " \n", "\r\n"])  # fastText ends its lines with a space
 def test_both_formats_give_each_id_its_vector(vectors, capsys, name, head, end):
     matrix = vectors(head + lines(VECTORS, end), name)

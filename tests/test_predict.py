@@ -183,6 +183,10 @@ def test_words_shows_what_each_beginning_of_the_text_gets(runs, capsys):
     assert answer["after_each_word"] == [[word, pytest.approx(share, abs=1e-6)] for word, share in zip(words, shares)]
 
 
+def test_a_text_may_stand_behind_an_option(runs, capsys):
+    assert json.loads(ask(capsys, runs["imdb_lstm"], "--json", "a dull film"))["text"] == "a dull film"
+
+
 def test_lines_that_are_not_utf8_are_named(runs, capsys, monkeypatch):
     lines = b"a dull film\n" + "a charming caf\xe9\n".encode("latin-1") + b"a dull film\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))

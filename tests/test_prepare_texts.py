@@ -54,6 +54,14 @@ def test_a_table_keeps_every_text_with_its_label(in_folder, delimiter):
         assert text == f"{'good' if label else 'bad'} thing quoted over two lines"
 
 
+@pytest.mark.parametrize("header", [("", "text", "label"), ("text", "label", "")])
+def test_a_column_may_have_no_name(in_folder, header):
+    """As the first one of pandas's tables has none."""
+    rows = [[""] + list(row) if header[0] == "" else list(row) + [""] for row in ROWS]
+    data, _ = prepare(write_table("mine.tsv", rows, "\t", header=header))
+    assert len(data["y_train"]) == 32
+
+
 def test_other_columns_encodings_and_a_byte_order_mark(in_folder):
     rows = [(label, f"Größe {text}") for text, label in ROWS]
     path = write_table("mine.csv", rows, encoding="cp1252", header=("Klasse", "größe"))
@@ -106,12 +114,17 @@ def test_a_test_part_of_ones_own_is_kept(in_folder, capsys):
 
 @pytest.mark.parametrize(
     "names, ordered",
-    [(["10", "9", "1"], ["1", "9", "10"]), (["b", "10", "a"], ["10", "a", "b"]), (["spam", "ham"], ["ham", "spam"])],
+    [
+        (["10", "9", "1"], ["1", "9", "10"]),
+        (["b", "10", "a"], ["10", "a", "b"]),
+        (["spam", "ham"], ["ham", "spam"]),
+        (["1", "-1", "0.5", "-2"], ["-2", "-1", "0.5", "1"]),
+    ],
 )
 def test_classes_are_ordered_by_name(in_folder, names, ordered):
-    data, classes = prepare(write_table("mine.csv", [(f"text {name}", name) for name in names * 5]))
+    data, classes = prepare(write_table("mine.csv", [(f"text {names.index(name)}", name) for name in names * 5]))
     assert classes == ordered
-    assert all(text == f"text {ordered[label]}" for text, label in decode(data, "train"))
+    assert all(text == f"text {names.index(ordered[label])}" for text, label in decode(data, "train"))
 
 
 def test_texts_without_words_are_left_out_and_counted(in_folder, capsys):
@@ -148,6 +161,16 @@ def test_what_a_table_cannot_support_is_said_in_one_line(in_folder, content, rea
         prepare("mine.csv")
     assert reason in stop.value.code and "\n" not in stop.value.code
     assert not os.path.exists("data/mine.npz")
+
+
+def test_the_data_file_has_the_name_of_the_folder_and_the_rights_that_the_person_wants(in_folder):
+    make_folder(in_folder / "v1.2", {f"{label}/{number}.txt": b"good" for label in "ab" for number in range(3)})
+    before = os.umask(0o077)
+    try:
+        prepare("v1.2")
+    finally:
+        os.umask(before)
+    assert os.stat("data/v1.2.npz").st_mode & 0o777 == 0o600
 
 
 def test_the_data_file_may_be_named_behind_an_option(in_folder, capsys):
