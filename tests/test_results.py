@@ -148,16 +148,26 @@ def test_the_table_is_that_of_the_stored_runs_of_todays_recipes(tmp_path, monkey
 
 @pytest.mark.parametrize("script", presets.DEFAULTS)
 def test_the_prose_gives_the_stored_figures(script):
-    figure = reproduce.mean_and_deviation(reproduce.current_runs()[script]).replace(" (3)", " %")
-    assert f"\nReaches {figure} on " in ast.get_docstring(ast.parse((ROOT / f"{script}.py").read_text()))
+    runs = reproduce.current_runs()[script]
+    figure = reproduce.mean_and_deviation(runs).replace(" (3)", " %")
+    epochs = sorted({run["epochs"] for run in runs})
+    training = f"{' to '.join(map(str, sorted({epochs[0], epochs[-1]})))} epochs of {reproduce.row(script, runs)[-1]} s"
+    text = ast.get_docstring(ast.parse((ROOT / f"{script}.py").read_text()))
+    assert f"\nReaches {figure} on " in text and f" in {training} on " in text
     [row] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{script}.py` |")]
-    assert f"| {figure} |" in row
+    assert row.endswith(f"| {figure} | {training} |")
 
 
-def test_every_mean_and_deviation_in_the_readme_is_that_of_stored_runs():
-    stored = {reproduce.mean_and_deviation(runs).removesuffix(" (3)") for runs in reproduce.current_runs().values()}
+# The recipes whose figures the README gives, in its order.
+IN_README = """imdb_lstm imdb_stacked_lstm imdb_bilstm imdb_cnn_lstm reuters_rnn cell_lstm cell_simplernn
+feedforward_imdb feedforward_reuters feedforward_counts_imdb feedforward_counts_reuters random_vectors
+word2vec_frozen fasttext_frozen word2vec_tuned fasttext_tuned brownlee""".split()
+
+
+def test_every_mean_and_deviation_in_the_readme_is_that_of_its_recipe():
+    runs = reproduce.current_runs()
     given = re.findall(r"\d+\.\d ± \d\.\d", (ROOT / "README.md").read_text())
-    assert len(given) > 15 and set(given) <= stored
+    assert given == [reproduce.mean_and_deviation(runs[name]).removesuffix(" (3)") for name in IN_README]
 
 
 def test_unknown_recipes_and_parts_are_named(in_folder):
@@ -220,6 +230,23 @@ def test_the_report_is_that_of_the_stored_figures(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "FOLDER", tmp_path)
     benchmark.write_report(json.loads((ROOT / "results" / "benchmark.json").read_text()))
     assert (tmp_path / "benchmark.md").read_text() == (ROOT / "results" / "benchmark.md").read_text()
+
+
+def test_the_readme_gives_the_measured_ratios():
+    rows = re.findall(r"^\| (.+?) \|.*?\| ([\d.]+) \(", (ROOT / "results" / "benchmark.md").read_text(), re.MULTILINE)
+    times = dict(reversed(rows))  # of two ratios in a row the first, that of seconds
+    others = [times[f"{name}, plain"] for name in ("BiLSTM(64)", "CNN-LSTM(70)", "Reuters GRU(32)")]
+    pytorch = [float(times[f"LSTM(100) again, PyTorch {how}"]) for how in ("padded", "packed")]
+    text = (ROOT / "README.md").read_text()
+    for words in (
+        f"padded by the plain script | {times['LSTM(100), plain']} times |",
+        f"(batch 128) | {others[0]}, {others[1]} and {others[2]} times |",
+        f"as packed sequences | {pytorch[0]:.1f} and {pytorch[1]:.0f} times |",
+        f"the counting of vectors | {times['keras.datasets']} times",
+        f"| {times['lab_dropout']} times at least",
+        f"`brownlee`, {times['brownlee']} times |",
+    ):
+        assert words in text
 
 
 def test_contestants_run_in_turn():
