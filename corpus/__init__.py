@@ -1,0 +1,8 @@
+"""What the data programs share: words and vectors, the data file, fetching, raw archives, samples.
+
+The training scripts import none of it: they read the data file with `np.load` alone.
+"""
+
+
+class DataError(Exception):
+    """An error that the user can correct; its text is shown as it is, without a traceback."""

@@ -1,0 +1,176 @@
+"""The data file: the one place that documents, writes and checks it.
+
+A data file is a .npz file of plain arrays, no pickles:
+
+    x_train        (words,)            int32, the ids of all training texts end to end, see corpus/words.py
+    train_lengths  (texts,)            int32, how many of those ids belong to each text
+    y_train        (texts,)            int64, the labels
+    x_test, test_lengths, y_test       the same for test
+    vocabulary     (bytes,)            uint8, the words by rank, the most frequent first: UTF-8, separated by newlines
+    classes        (bytes,)            uint8, the names of labels 0, 1 and so on, likewise
+    source         ()                  text, one line that says where the data come from
+    vectors        (ids, directions)   float32, initial word vectors, see `count_vectors` in corpus/words.py
+    about          ()                  text, JSON: source, fingerprint (16 hexadecimal digits of a SHA-256 of the arrays
+                                       above and of how the vectors were made), words (the tokeniser's rule), vectors
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+
+import numpy as np
+
+from corpus import DataError, words
+
+ARRAYS = {
+    "x_train": "int32", "train_lengths": "int32", "y_train": "int64",
+    "x_test": "int32", "test_lengths": "int32", "y_test": "int64",
+    "vocabulary": "uint8", "classes": "uint8",
+}  # fmt: skip
+
+
+def pack(train, y_train, test, y_test, vocabulary, classes, source):
+    """Returns the arrays of a data file as a dict, word vectors included.
+
+    Args: `train` and `test`, lists of integer arrays of shape (length,); `y_train` and `y_test`, their labels;
+    `vocabulary` and `classes`, lists of words and names; `source`, one line.
+    """
+    data = {
+        "x_train": np.concatenate(train).astype("int32"),
+        "train_lengths": np.array([len(text) for text in train], dtype="int32"),
+        "y_train": np.array(y_train, dtype="int64"),
+        "x_test": np.concatenate(test).astype("int32"),
+        "test_lengths": np.array([len(text) for text in test], dtype="int32"),
+        "y_test": np.array(y_test, dtype="int64"),
+        "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype="uint8"),
+        "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
+    }
+    digest = hashlib.sha256(words.VECTORS.encode())
+    for name in ARRAYS:
+        digest.update(data[name])
+    about = {"fingerprint": digest.hexdigest()[:16], "words": words.RULE, "vectors": words.VECTORS}
+    data["vectors"] = words.count_vectors(data["x_train"])
+    return with_source(data | {"about": np.array(json.dumps(about))}, source)
+
+
+def from_texts(train, y_train, test, y_test, classes, source):
+    """Returns the arrays of a data file from lists of texts (strings) and their labels."""
+    encoder = words.Encoder()
+    train, test = ([encoder.add(text) for text in texts] for texts in (train, test))
+    vocabulary = encoder.finish(train, test)
+    return pack(train, y_train, test, y_test, vocabulary, classes, source)
+
+
+def with_source(data, source):
+    """Returns the same data with another source."""
+    about = {"source": source} | {
+        key: value for key, value in about_of(data).items() if key != "source"
+    }
+    return data | {"source": np.array(source), "about": np.array(json.dumps(about))}
+
+
+def about_of(data):
+    return json.loads(str(data["about"]))
+
+
+def write(path, data):
+    """Writes a data file whole or not at all: under another name first, so that no reader ever meets half a file."""
+    folder = os.path.dirname(path) or "."
+    temporary = None
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=os.path.basename(path) + ".", suffix=".part", dir=folder
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, **data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)  # which cannot be read without setting it
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp gives a file that only its owner may read
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written ({error.strerror or error}); nothing was changed"
+        ) from None
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def check_writable(path):
+    """Raises DataError before minutes are spent on a file that could not be saved."""
+    folder = os.path.dirname(path) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise DataError(
+            f"the folder {folder} cannot be written to ({error.strerror or error})"
+        ) from None
+
+
+def read(path):
+    """Reads and checks a data file; raises DataError with the reason where it is damaged, earlier or something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = dict(file.items())
+    except Exception as error:  # what a damaged file raises depends on where the damage is
+        raise DataError(
+            f"{path} is not a data file of these scripts, or is damaged ({error})"
+        ) from None
+    if {"x_train", "vocabulary", "source"} <= data.keys() and not {
+        "vectors",
+        "about",
+    } <= data.keys():
+        own = str(data["source"]).startswith("own texts")
+        program = (
+            "prepare_texts.py"
+            if own
+            else f"download_{os.path.splitext(os.path.basename(path))[0]}.py"
+        )
+        raise DataError(
+            f"{path} has the layout of an earlier version, without word vectors: "
+            f"move it away and make a new one with {program}"
+        )
+    for name, dtype in ARRAYS.items():
+        if name not in data:
+            raise DataError(f"{path} is not a data file of these scripts: it has no {name}")
+        if data[name].dtype != dtype or data[name].ndim != 1:
+            raise DataError(
+                f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, not a row of {dtype}"
+            )
+    for part in "train", "test":
+        x, lengths, y = data[f"x_{part}"], data[f"{part}_lengths"], data[f"y_{part}"]
+        if (
+            len(lengths) == 0
+            or len(lengths) != len(y)
+            or lengths.min() < 1
+            or lengths.sum() != len(x)
+        ):
+            raise DataError(
+                f"{path} is damaged: the lengths of {part} do not fit its texts or labels"
+            )
+    if data.get("vectors", np.array(0)).ndim != 2:
+        raise DataError(f"{path} is damaged: vectors is missing or no table")
+    try:
+        about_of(data)["source"]
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path} is damaged: about is missing or not JSON with a source") from None
+    return data
+
+
+def print_counts(path, data):
+    """Prints where the data come from, how many texts there are, how long they are, and how many words."""
+    print(f"{path}: {data['source']}")
+    print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
+    for part in "train", "test":
+        lengths = data[f"{part}_lengths"]
+        print(
+            f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}"
+        )
+    rows, directions = data["vectors"].shape
+    print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
+    print(f"word vectors: {directions} directions for the {rows:,} most frequent ids")

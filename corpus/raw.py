@@ -1,0 +1,57 @@
+"""Archives and folders of raw texts."""
+
+import os
+import sys
+import tarfile
+import zlib
+
+from corpus import DataError
+
+
+def files(path, wanted):
+    """Yields (name, bytes) of the files of a tar archive or a folder whose names, with / as separator, match `wanted`.
+
+    Nothing is unpacked onto the disk. An archive with a member that points outside its folder is refused.
+    """
+    return in_folder(path, wanted) if os.path.isdir(path) else in_archive(path, wanted)
+
+
+def in_archive(path, wanted):
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.name.startswith("/") or ".." in member.name.split("/"):
+                    raise DataError(
+                        f"{path} is refused: its member {member.name!r} points outside its folder"
+                    )
+                if member.isfile() and wanted.match(member.name):
+                    yield member.name, archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        reason = (
+            (str(error) or "it ends early").splitlines()[0].rstrip(":")
+        )  # the first of tarfile's many lines
+        raise DataError(
+            f"{path} is damaged or not a tar archive ({reason}); fetch it again"
+        ) from None
+
+
+def in_folder(path, wanted):
+    for folder, _, names in os.walk(path):
+        for name in names:
+            name = os.path.join(folder, name)
+            relative = os.path.relpath(name, path).replace(os.sep, "/")
+            if wanted.match(relative):
+                with open(name, "rb") as file:
+                    yield relative, file.read()
+
+
+def show_progress(items, label, total):
+    """Yields the items and prints their count: one moving line on a terminal, a line for each fifth in a log file."""
+    moving = sys.stderr.isatty()
+    step = max(1, total // (100 if moving else 5))
+    for count, item in enumerate(items, 1):
+        if count % step == 0:
+            print(f"{label}: {count:,}", end="\r" if moving else "\n", file=sys.stderr, flush=True)
+        yield item
+    if moving:
+        print(file=sys.stderr)
