@@ -4,22 +4,24 @@
 # ///
 """Writes the IMDB movie reviews to data/imdb.npz, which the training scripts read.
 
-    python download_imdb.py                      the first of these that can be had:
-                                                   data/imdb.npz, if it already exists
-                                                   Stanford's aclImdb_v1.tar.gz (84 MB)
-                                                   Keras's imdb.npz and imdb_word_index.json (19 MB)
-                                                   the built-in sample, which is not IMDB
-    python download_imdb.py --no-sample          the same, but IMDB or an error
-    python download_imdb.py --sample             the built-in sample
-    python download_imdb.py PATH                 your copy: Stanford's archive, its folder aclImdb, or Keras's imdb.npz
+    python download_imdb.py               the first of these that can be had:
+                                            data/imdb.npz, if it already exists
+                                            Stanford's aclImdb_v1.tar.gz (84 MB)
+                                            Keras's imdb.npz and imdb_word_index.json (19 MB)
+                                            the built-in sample, which is not IMDB
+    python download_imdb.py --no-sample   the same, but IMDB or an error
+    python download_imdb.py --sample      the built-in sample
+    python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, or
+                                          Keras's imdb.npz
 
-IMDB is 25,000 reviews to train and 25,000 to test, half of them positive: Maas et al. 2011, "Learning Word Vectors for
-Sentiment Analysis", https://ai.stanford.edu/~amaas/data/sentiment/. Stanford's archive tells which reviews are of one
-movie, so that validation shares no movie with the rest of train. Keras's file does not: there validation accuracy is up
-to two points too high.
+IMDB is 25,000 reviews to train and 25,000 to test, half of them positive: Maas et al. 2011,
+"Learning Word Vectors for Sentiment Analysis", https://ai.stanford.edu/~amaas/data/sentiment/.
+Stanford's archive tells which reviews are of one movie, so that validation shares no movie with the
+rest of train. Keras's file does not: there validation accuracy is up to two points too high.
 
-The built-in sample is generated text, so that everything runs without a network: short English reviews in which only
-the order of the words decides the label. It shows that a network learns, not how well it reads.
+The built-in sample is generated text, so that everything runs without a network: short English
+reviews in which only the order of the words decides the label. It shows that a network learns, not
+how well it reads.
 """
 
 import os
@@ -43,19 +45,21 @@ FILE_NAME = re.compile(
     r"(?:|.*/)(?:(train|test)/(pos|neg)/(\d+)_\d+\.txt|train/urls_(pos|neg)\.txt)$"
 )
 
-# Reviews, mean length with the start id, longest, shortest: the same in Keras's file and in Stanford's archive.
+# Reviews, mean length with the start id, longest, shortest: the same in Keras's file and in
+# Stanford's archive.
 KNOWN = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_315, 7)}
 
 
 def from_raw(path):
-    """Returns the data of Stanford's archive or its folder, built as Keras's file was, but with movies kept together."""
+    """Returns the data of Stanford's archive or its folder."""
     return from_files(raw.files(path, FILE_NAME), f"IMDB from {os.path.basename(path)}")
 
 
 def from_files(files, source):
     """Builds the data from Stanford's text files.
 
-    Args: `files`, pairs of a name as in the archive and the file's bytes; `source`, one line for the data file.
+    Args: `files`, pairs of a name as in the archive and the file's bytes; `source`, one line for
+    the data file.
     """
     encoder = words.Encoder()
     reviews = {"train": [], "test": []}  # (label, number, provisional ids) of each review
@@ -79,7 +83,7 @@ def from_files(files, source):
         source += ", whole movies kept together"
     except (KeyError, IndexError):
         print(
-            "train/urls_pos.txt or urls_neg.txt is missing or too short, so the movies are unknown: "
+            "train/urls_pos.txt or urls_neg.txt is missing or too short: the movies are unknown, "
             "the reviews are shuffled one by one, and validation accuracy will be too high",
             file=sys.stderr,
         )
@@ -97,11 +101,13 @@ def from_files(files, source):
 
 
 def order_by_movie(movies):
-    """Returns an order of the reviews in which the reviews of a movie are adjacent, and movies are shuffled.
+    """Returns an order of the reviews in which the reviews of a movie are adjacent, and movies are
+    shuffled.
 
-    Movies also fit exactly into each hundredth of the reviews as long as there are small ones left to fill the gaps:
-    a validation set of any whole percentage, cut off the front, then shares no movie with the rest. IMDB's test set
-    shares a single movie with train, and accuracy on a validation set that shares many is up to two points too high.
+    Movies also fit exactly into each hundredth of the reviews as long as there are small ones left
+    to fill the gaps: a validation set of any whole percentage, cut off the front, then shares no
+    movie with the rest. IMDB's test set shares a single movie with train, and accuracy on a
+    validation set that shares many is up to two points too high.
 
     Args: `movies`, the movie of each review.
     """
@@ -130,6 +136,10 @@ def order_by_movie(movies):
 
 def from_keras():
     """Returns the data of Keras's files, in Keras's order."""
+    print(
+        "Keras's file does not name the movies: validation accuracy will be up to 2 points high",
+        file=sys.stderr,
+    )
     return fetch.from_keras("imdb", KERAS_HASHES, CLASSES, "IMDB from Keras's imdb.npz")
 
 

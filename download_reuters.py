@@ -4,24 +4,27 @@
 # ///
 """Writes the Reuters newswires to data/reuters.npz, which reuters_rnn.py reads.
 
-    python download_reuters.py                   the first of these that can be had:
-                                                   data/reuters.npz, if it already exists
-                                                   Keras's reuters.npz and reuters_word_index.json (3 MB)
-                                                   the built-in sample, which is not Reuters
-    python download_reuters.py --no-sample       the same, but Reuters or an error
-    python download_reuters.py --sample          the built-in sample
-    python download_reuters.py PATH              your copy: Keras's reuters.npz, reuters21578.tar.gz, or its folder
+    python download_reuters.py               the first of these that can be had:
+                                               data/reuters.npz, if it already exists
+                                               Keras's reuters.npz and word index (3 MB)
+                                               the built-in sample, which is not Reuters
+    python download_reuters.py --no-sample   the same, but Reuters or an error
+    python download_reuters.py --sample      the built-in sample
+    python download_reuters.py PATH          your copy: Keras's reuters.npz, reuters21578.tar.gz,
+                                             or its folder
 
-Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to test. They are from
-Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html. The rule is that of Keras's file: the
-topic is the first one listed, and topics with 15 wires or more are kept.
+Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to
+test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html.
+The rule is that of Keras's file: the topic is the first one listed, and topics with 15 wires or
+more are kept.
 
-This well-known data set has a flaw, kept here so that figures compare: the text is the first body found after the
-topics, and 975 wires have none. They carry the body of the next wire, whose topic may be another. So the texts of 237
-test wires are in train too, those of 126 under other topics only.
+This well-known data set has a flaw, kept here so that figures compare: the text is the first body
+found after the topics, and 975 wires have none. They carry the body of the next wire, whose topic
+may be another. So the texts of 237 test wires are in train too, those of 126 under other topics
+only.
 
-The built-in sample is generated text, so that everything runs without a network: short wires that name two topics, and
-only the order of the words decides which one they are about.
+The built-in sample is generated text, so that everything runs without a network: short wires that
+name two topics, and only the order of the words decides which one they are about.
 """
 
 import os
@@ -42,16 +45,17 @@ TOPICS_FIELD = re.compile(r"<TOPICS><D>(.*?)</D>")
 BODY_FIELD = re.compile(r"<BODY>(.*?)</BODY>", re.DOTALL)
 
 # In the order of keras.datasets.reuters.get_label_names(): label 0 is cocoa.
-TOPICS = """cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves ship cotton
-carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin strategic-metal livestock retail ipi
-iron-steel rubber heat jobs lei bop zinc orange pet-chem dlr gas silver wpi hog lead""".split()
+TOPICS = """cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade
+reserves ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold
+tin strategic-metal livestock retail ipi iron-steel rubber heat jobs lei bop zinc orange pet-chem
+dlr gas silver wpi hog lead""".split()
 
 # Wires of a few topics, in train and test together: the same in Keras's file and in the archive.
 KNOWN = {"earn": 3_972, "acq": 2_423, "crude": 543, "cocoa": 67}
 
 
 def wires(files):
-    """Returns the texts and labels of .sgm files by the rule of Keras's file (see the top of this file), in file order.
+    """Returns texts and labels of .sgm files by the rule of Keras's file, in file order.
 
     Args: `files`, pairs of a name as in the archive and the file's bytes.
     """
@@ -71,7 +75,7 @@ def wires(files):
 
 
 def from_files(files, source):
-    """Returns the data of Reuters-21578's .sgm files, in random order; the last fifth is the test set."""
+    """Returns the data of .sgm files, in random order; the last fifth is the test set."""
     texts, labels = wires(files)
     if len(texts) < 2:
         raise DataError(f"{source}: no newswires in reut2-000.sgm and so on")
@@ -89,7 +93,7 @@ def from_keras():
 
 
 def from_path(path):
-    """Returns the data of a user's copy: Keras's .npz file, the archive of Reuters-21578, or its folder."""
+    """Returns the data of a user's copy: Keras's .npz file, the archive, or its folder."""
     if path.endswith(".npz"):
         fetch.adopt(path, "reuters", KERAS_HASHES)
         return from_keras()

@@ -2,254 +2,178 @@
 # requires-python = ">=3.11,<3.14"
 # dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
 # ///
-"""Classifies your own texts with a network that one of the training scripts has trained.
+"""Classification of texts with a trained run.
 
-    python predict.py runs/imdb_lstm/model.keras "A film I will never forget."
-    python predict.py runs/imdb_lstm/model.keras < texts.txt            one text a line
-    python predict.py --words runs/imdb_lstm/model.keras "..."          the probability after each word
-    python predict.py --json runs/reuters_rnn/model.keras "..."         one JSON object a text, for programs
+    python predict.py imdb_lstm "A film I will never forget."    newest finished run of a script
+    python predict.py runs/imdb_lstm-20261125-143000-123456 "A film I will never forget."
+    python predict.py imdb_lstm < texts.txt                      one text a line
+    python predict.py imdb_lstm --words "..."                    probability after each word
+    python predict.py imdb_lstm --json "..."                     one JSON object a text
 
-It prints the class and its probability, or the three most probable ones where there are more than two classes. The
-vocabulary and the settings are those that the training run wrote beside the model, whatever has become of the script
-and the data file since.
+Prints the most probable class of each text, or the three most probable ones of more than two.
 """
 
-import argparse
-import hashlib
 import itertools
 import json
-import math
-import os
 import pathlib
-import signal
+import re
 import sys
 
 import numpy as np
 
-from data_files import FIRST_WORD_ID, START_ID, start, tokenise
+from corpus import DataError, command
+from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID, tokenise
 
-UNKNOWN_ID = 2
-SHOWN = 60  # characters of a text that are shown
-WORDS_SHOWN = 400  # words of a text that --words shows, the last ones
-BATCH_SIZE = 32  # texts read together
-LINES_AT_ONCE = 1000  # lines of standard input answered together
+BATCH_SIZE = 32
+TEXTS_AT_ONCE = 1000  # texts of standard input that are in memory together
 
 
-class ModelError(Exception):
-    """Something is wrong with the model's files; its text says what, and what to do."""
+def find_run(run):
+    """Returns the folder of a run: `run` itself, or the newest finished run of the script `run`."""
+    script = run.removesuffix(".py")
+    name = re.compile(re.escape(script) + "-[0-9]{8}-[0-9]{6}-[0-9]{6}")
+    runs = sorted(path for path in pathlib.Path("runs").glob("*") if name.fullmatch(path.name))
+    runs = runs or [path for path in map(pathlib.Path, (run, f"runs/{script}")) if path.is_dir()]
+    if finished := [path for path in runs if (path / "result.json").exists()]:
+        if finished[-1] != pathlib.Path(run):
+            print(f"{run}: {finished[-1]}", file=sys.stderr)
+        return finished[-1]
+    if runs:
+        raise DataError(f"{runs[-1]} is unfinished (no result.json), or not a run; train again")
+    raise DataError(f"there is no run {run}; train one first, for example: python imdb_lstm.py")
 
 
 class Classifier:
-    """A trained model with the vocabulary, the classes and the constants of its run."""
+    """A trained model with the vocabulary and the settings of its run.
 
-    def __init__(self, path):
-        """Reads the model and the files beside it. Raises ModelError unless all of them come from one run."""
-        path = pathlib.Path(path)
-        if path.is_dir():
-            path /= "model.keras"
-        if not path.is_file():
-            raise ModelError(f"there is no model {path}: train one first, for instance with: python imdb_lstm.py")
-        try:
-            self.result = json.loads((path.parent / "result.json").read_text(encoding="utf-8"))
-            words = (path.parent / "vocabulary.txt").read_bytes().decode().split("\n")
-            for name, file in ("model.keras", path), ("vocabulary.txt", path.parent / "vocabulary.txt"):
-                if hashlib.sha256(file.read_bytes()).hexdigest() != self.result[f"{name} sha256"]:
-                    raise ModelError(f"{file} is not the one that the run of {path.parent / 'result.json'} wrote")
-            self.classes = self.result["classes"]
-            self.max_length = self.result["constants"]["MAX_LENGTH"]
-            self.padding = self.result["constants"]["PADDING"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"result.json or vocabulary.txt beside {path} is missing or damaged ({first_line(error)}): "
-                "a model needs the files of its run. Keep them together, or train again"
-            ) from None
-        self.ids = {word: id for id, word in enumerate(words, FIRST_WORD_ID)}
-        import keras  # here, because it takes seconds, and what is wrong with the files can be said before
+    Args: `run`, a run's folder, or a script's name for its newest finished run.
+    Attributes: `folder`, a path; `result`, the content of result.json; `classes`, the names of
+    labels 0, 1 and so on; `ids`, {word: id} of the words that the model knows; `model`.
+    Raises: DataError where a file is missing, damaged, or does not fit the others.
+    """
 
+    def __init__(self, run):
+        self.folder = find_run(str(run))
         try:
-            self.model = keras.models.load_model(path)
-        except Exception as error:  # what a strange file raises depends on what it is
-            raise ModelError(f"{path} cannot be loaded as a Keras model ({first_line(error)})") from None
-        try:
-            width = len(self.probabilities([[START_ID, FIRST_WORD_ID + len(words) - 1]])[0])
-            if width != len(self.classes):
-                raise ValueError(f"it tells {width} classes apart, not {len(self.classes)}")
+            self.result = json.loads((self.folder / "result.json").read_bytes())
+            if "about" not in self.result:
+                raise ValueError("it is from a run of an earlier version; train again")
+            self.classes = list(map(str, self.result["classes"]))
+            self.vocab_size = int(self.result["constants"]["VOCAB_SIZE"])
+            self.max_length = int(self.result["constants"]["MAX_LENGTH"])
+            # Not read_text: it ends a line at "\r" too, which a word may contain.
+            words = (self.folder / "vocabulary.txt").read_bytes().decode().replace("\r\n", "\n")
+        except Exception as error:  # which one depends on where a file is damaged
+            raise self.unusable("result.json or vocabulary.txt", error) from None
+        self.ids = dict(zip(words.split("\n"), range(FIRST_WORD_ID, self.vocab_size)))
+        import keras  # here, because it takes seconds: the errors above come at once
+
+        try:  # safe mode, Keras's default, runs no code from the file
+            self.model = keras.models.load_model(self.folder / "model.keras", compile=False)
+            highest = max(self.ids.values(), default=UNKNOWN_ID)
+            self.probabilities([[highest], [highest] * 100])  # raises if the model does not fit
         except Exception as error:
-            raise ModelError(f"{path} does not fit the files beside it ({first_line(error)}): train again") from None
+            raise self.unusable("model.keras", error) from None
+
+    def unusable(self, name, error):
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        return DataError(f"{self.folder}: {name} cannot be used ({reason})")
 
     def encode(self, words):
-        """Returns the ids of all words, as in training: the start id, then an id for each word.
-
-        Data files leave out of the test texts words that no training text has; here they are unknown words.
-        """
-        return [START_ID] + [self.ids.get(word, UNKNOWN_ID) for word in words]
+        """Returns the ids of a list of words, int32 of shape (1 + words,), the start id first."""
+        return np.array([START_ID, *(self.ids.get(word, UNKNOWN_ID) for word in words)], "int32")
 
     def probabilities(self, texts):
-        """Returns an array of shape (texts, classes) from lists of ids, of which the last MAX_LENGTH are read.
+        """Returns the probability of each class, float32 of shape (texts, classes).
 
-        In front of each text stand zeros by the rule of training. Only texts that this makes equally long are read
-        together, so that no text's answer depends on its company by more than rounding.
+        Args: `texts`, a list of id sequences of shape (length,), such as `encode` returns. They are
+        cut and padded by the rule of the scripts' `batches`. Only texts of equal width share a
+        batch, so that a result depends on the other texts by no more than rounding.
         """
-        import keras
-
-        texts = [text if self.max_length is None else text[-self.max_length :] for text in texts]
-        widths = np.array([self.padding * (math.ceil(len(text) / self.padding) + 1) for text in texts])
-        answers = [None] * len(texts)
+        texts = [np.asarray(text[-self.max_length :], dtype="int32") for text in texts]
+        widths = np.array([(len(text) + 15) // 8 * 8 for text in texts])
+        probabilities = np.zeros((len(texts), len(self.classes)), dtype="float32")
         for width in np.unique(widths):
-            rows = np.flatnonzero(widths == width)
-            for first in range(0, len(rows), BATCH_SIZE):
-                batch = rows[first : first + BATCH_SIZE]
-                output = self.model.predict_on_batch(keras.utils.pad_sequences([texts[row] for row in batch], width))
-                for row, own in zip(batch, output):
-                    # Where there are two classes, the network gives the probability of the second.
-                    answers[row] = np.array([1 - own[0], own[0]]) if len(own) == 1 else own
-        return np.array(answers)
-
-
-def first_line(error):
-    return (str(error).strip() or repr(error)).splitlines()[0]
+            same = np.flatnonzero(widths == width)
+            for rows in np.split(same, range(BATCH_SIZE, len(same), BATCH_SIZE)):
+                ids = np.stack([np.pad(texts[row], (width - len(texts[row]), 0)) for row in rows])
+                ids = np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
+                output = np.asarray(self.model.predict_on_batch(ids))  # faster than `predict` here
+                if output.shape[1] == 1:  # of two classes, the probability of the second
+                    output = np.hstack([1 - output, output])
+                if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN
+                    raise DataError("the model's outputs are not probabilities")
+                probabilities[rows] = output
+        return probabilities
 
 
 def answer(classifier, texts, with_words=False):
-    """Returns a dict for each of a list of texts: class, probabilities of all classes, and what is worth knowing."""
-    if isinstance(texts, str):
-        raise TypeError("texts must be a list of texts, not one text")
+    """Returns a dict for each of a list of texts.
+
+    Its keys: `text`; `class`, the most probable one, None without words; `probability`, of that
+    class; `probabilities`, {class: probability}; `words`, their number; `unknown_words`, how many
+    of them the model does not know; `after_each_word` if `with_words`: a list of [word, probability
+    of `class` for the text up to this word].
+    """
+    assert not isinstance(texts, str), "texts: a list of texts, not one text"
     texts = list(texts)
+    words = [tokenise(text.replace("\r", "\n")) for text in texts]  # as prepare_texts.py does
+    ids = [classifier.encode(row) for row in words]
     answers = []
-    words = [tokenise(text.replace("\r", "\n")) for text in texts]
-    ids = [classifier.encode(own) for own in words]
-    read = [row for row, own in enumerate(words) if own]  # nothing can be said of a text without words
-    probabilities = dict(zip(read, classifier.probabilities([ids[row] for row in read])))
-    for row, text in enumerate(texts):
-        if row not in probabilities:
-            answers.append({"text": text, "class": None, "probability": None, "note": "no words"})
-            continue
-        own = probabilities[row]
-        best = int(own.argmax())
-        unknown = ids[row].count(UNKNOWN_ID)
-        answers.append(
-            {
-                "text": text,
-                "class": classifier.classes[best],
-                "probability": float(own[best]),
-                "note": "no known word" if unknown == len(words[row]) else "",
-                "words": len(words[row]),
-                "unknown_words": unknown,
-                "probabilities": {name: float(share) for name, share in zip(classifier.classes, own)},
-            }
-        )
+    for row, output in enumerate(classifier.probabilities(ids)):
+        best, unknown = int(output.argmax()), int((ids[row] == UNKNOWN_ID).sum())
+        found = {"text": texts[row], "words": len(words[row]), "unknown_words": unknown}
+        found |= {"class": classifier.classes[best], "probability": float(output[best])}
+        found["probabilities"] = dict(zip(classifier.classes, output.tolist()))
+        if not words[row]:
+            found |= {"class": None, "probability": None, "probabilities": {}}
         if with_words:
-            first = max(0, len(words[row]) - WORDS_SHOWN)
-            prefixes = [ids[row][: end + 2] for end in range(first, len(words[row]))]
-            # Of two classes the second tells all; of many, follow the one that wins in the end.
-            followed = 1 if len(own) == 2 else best
-            shares = classifier.probabilities(prefixes)[:, followed]
-            answers[-1]["followed"] = classifier.classes[followed]
-            answers[-1]["after_each_word"] = [[word, float(share)] for word, share in zip(words[row][first:], shares)]
+            beginnings = [ids[row][:end] for end in range(2, len(ids[row]) + 1)]
+            after = classifier.probabilities(beginnings)[:, best].tolist()
+            found["after_each_word"] = [[word, p] for word, p in zip(words[row], after)]
+        answers.append(found)
     return answers
 
 
-def shorten(text):
-    text = " ".join(text.split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+def print_answer(found):
+    best = sorted(found["probabilities"].items(), key=lambda item: -item[1])
+    best = "  ".join(f"{name:8} {p:6.1%}" for name, p in best[: 1 if len(best) == 2 else 3])
+    note = "(no known words)" if found["unknown_words"] == found["words"] else ""
+    parts = best or "-", " ".join(found["text"].split())[:60], note
+    print("  ".join(filter(None, parts)))
+    if found.get("after_each_word"):
+        print(f"  probability of {found['class']} after each word:")
+        for word, p in found["after_each_word"]:
+            print(f"  {p:6.1%}  {word}")
 
 
-def line_of(answer):
-    """Returns the line that a person sees: class and probability, the most probable three of many, and the text."""
-    if answer["class"] is None:
-        return f"{'-':8}         {shorten(answer['text'])}  (no words)"
-    top = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
-    top = top[:1] if len(top) == 2 else top[:3]
-    note = f"  ({answer['note']})" if answer["note"] else ""
-    return "  ".join(f"{name:8} {share:6.1%}" for name, share in top) + f"  {shorten(answer['text'])}{note}"
-
-
-def colours_possible():
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def words_of(answer):
-    """Returns the text word by word with the probability after each: one coloured line, or a table without colours."""
-    pairs = answer["after_each_word"]
-    if not colours_possible():
-        rows = [f"  {share:6.1%}  {word}" for word, share in pairs]
-        return "\n".join([f"  probability of {answer['followed']} after each word:", *rows])
-    # From red over yellow to green in the 256 colours of terminals: a 6 x 6 x 6 cube that starts at number 16.
-    coloured = []
-    for word, share in pairs:
-        red, green = round(5 * min(1, 2 * (1 - share))), round(5 * min(1, 2 * share))
-        coloured.append(f"\x1b[38;5;{16 + 36 * red + 6 * green + 1}m{word}\x1b[0m")
-    return f"  {answer['followed']}: red 0 %, yellow 50 %, green 100 %\n  " + " ".join(coloured)
-
-
-def decode(number, line):
-    """Returns a line of standard input; its bytes that are not UTF-8 are replaced, and a message says so."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        byte = line[error.start]
-        print(f"Line {number}: byte {byte:#04x} is not UTF-8. Save the texts as UTF-8.", file=sys.stderr)
-        return line.decode("utf-8", "replace")
-
-
-def texts_from(arguments):
-    """Yields lists of texts: those of the command line or, where there are none or "-", lines of standard input."""
-    if arguments and arguments != ["-"]:
-        # Bytes of the command line that are not UTF-8 arrive as lone surrogates.
-        texts = [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in arguments]
-        if any(map(os.path.isfile, arguments)):
-            print("A file's name is read as a text; for the texts in it: predict.py MODEL < FILE", file=sys.stderr)
-        yield texts
-        return
+def standard_input():
+    """Yields the lines of standard input without their ends."""
     if sys.stdin is None:
-        raise ModelError("there is no standard input to read texts from: give them on the command line")
-    at_once = LINES_AT_ONCE
+        raise DataError("there is no standard input; give texts as arguments")
     if sys.stdin.isatty():
-        print("Type one text a line; end with Ctrl-D (on Windows Ctrl-Z and Enter).", file=sys.stderr)
-        at_once = 1
-    lines = (line.removeprefix("\ufeff").rstrip("\r\n") for line in map(decode, itertools.count(1), sys.stdin.buffer))
-    while texts := list(itertools.islice(lines, at_once)):
-        yield texts
+        print("Type one text a line; end with Ctrl-D (Windows: Ctrl-Z, Enter).", file=sys.stderr)
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
+        if "\ufffd" in text:  # what "replace" puts in
+            print(f"Line {number} is not UTF-8, or contains U+FFFD.", file=sys.stderr)
+        yield text
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", metavar="MODEL", help="model.keras in the folder of a training run")
-    parser.add_argument(
-        "texts",
-        nargs="*",
-        metavar="TEXT",
-        help="texts; without any, or with -, one text a line is read from standard input",
-    )
-    parser.add_argument("--words", action="store_true", help="show the probability after each word")
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each text")
-    options = parser.parse_intermixed_args(arguments)  # TEXT may stand behind an option
-    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    interrupts = []
-
-    def interrupt(*_):  # Ctrl-C is noted, since TensorFlow may make an error of another kind of it
-        interrupts.append(True)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        classifier = Classifier(options.model)
-        for texts in texts_from(options.texts):
-            for found in answer(classifier, texts, options.words):
-                if options.json:
-                    print(json.dumps(found, ensure_ascii=False))
-                    continue
-                print(line_of(found))
-                if options.words and found["class"]:
-                    print(words_of(found))
-    except (Exception, KeyboardInterrupt) as error:
-        if interrupts:
-            sys.exit("predict.py: stopped")
-        if isinstance(error, ModelError):
-            sys.exit(f"predict.py: {error}")
-        raise
+    parser = command.parser(__doc__)
+    parser.add_argument("run", metavar="RUN", help="a script's name or a run's folder")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
+    parser.add_argument("--words", action="store_true", help="the probability after each word")
+    parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    options = command.parse(parser, arguments)
+    classifier = Classifier(options.run)
+    texts = standard_input() if options.texts in ([], ["-"]) else iter(options.texts)
+    at_once = 1 if sys.stdin and sys.stdin.isatty() else TEXTS_AT_ONCE  # typed: answer each line
+    while chunk := list(itertools.islice(texts, at_once)):
+        for found in answer(classifier, chunk, options.words):
+            print(json.dumps(found)) if options.json else print_answer(found)
 
 
 if __name__ == "__main__":
-    start(main)
+    command.start(main)

@@ -12,7 +12,8 @@ TIMEOUT = 30  # seconds without a byte after which a server is given up
 
 
 def start(main, unchanged="nothing was changed"):
-    """Calls a program's main function; errors that a user can correct, and Ctrl-C, end it with one line and status 1.
+    """Calls a program's main function. Ctrl-C and errors that a user can correct end it in one
+    line.
 
     Args: `unchanged`, what is said at Ctrl-C of what the program was to make.
     """
@@ -42,18 +43,19 @@ def parser(documentation, **options):
 
 
 def parse(parser, arguments):
-    """Parses a command line; an empty argument, such as that of an unset shell variable, is refused."""
+    """Parses a command line. An empty argument, as from an unset variable, is refused."""
     if "" in (sys.argv[1:] if arguments is None else arguments):
         parser.error("an argument is empty: is a variable unset?")
     return parser.parse_intermixed_args(arguments)
 
 
 def download(name, documentation, sources, from_path, sample, is_whole, arguments=None):
-    """Runs a download program: writes data/NAME.npz from the first source that can be had, and prints what it holds.
+    """Runs a download program: writes data/NAME.npz from the first source that can be had.
 
-    Args: `name`, "IMDB", say; `sources`, {URL: a function that returns the data}, in the order in which they are tried;
-    `from_path`, a function from the path of a user's copy to the data; `sample`, a function that returns the built-in
-    sample; `is_whole`, a function that tells whether data are the corpus with its known counts.
+    Args: `name`, "IMDB", say; `sources`, {URL: a function that returns the data}, in the order in
+    which they are tried; `from_path`, a function from the path of a user's copy to the data;
+    `sample`, a function that returns the built-in sample; `is_whole`, a function that tells whether
+    data are the corpus with its known counts.
     """
     command = parser(documentation, usage="%(prog)s [OPTION] [PATH]")
     command.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
@@ -115,9 +117,10 @@ def own_copy(name, path, from_path, is_whole):
 
 
 def first_of(name, sources, again, sample):
-    """Returns the data of the first source that can be had, else the sample; without one, raises DataError.
+    """Returns the data of the first source that can be had, else the sample (None: DataError).
 
-    The error, or the message before the sample, says what went wrong with each source and what to do about it.
+    The error, or the message before the sample, says what went wrong with each source and what to
+    do about it.
     """
     print(f"looking for {name} on the network ...", file=sys.stderr, flush=True)
     reasons = []
@@ -134,9 +137,9 @@ def first_of(name, sources, again, sample):
         "What helps:",
         f"  Fetch it with a browser, then: {again} PATH-OF-THE-FILE",
         f"  ({lower}.npz needs {fetch.KERAS_URL}{lower}_word_index.json beside it.)",
-        f"  Files are kept in {fetch.cache()}; the environment variable KERAS_HOME names another place.",
+        f"  Files are kept in {fetch.cache()}; KERAS_HOME (environment) names another folder.",
         "  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.",
-        "  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' in the folder of your Python.",
+        "  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python.",
     ])  # fmt: skip
     if sample is None:
         raise DataError(advice)

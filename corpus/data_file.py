@@ -2,16 +2,17 @@
 
 A data file is a .npz file of plain arrays, no pickles:
 
-    x_train        (words,)            int32, the ids of all training texts end to end, see corpus/words.py
-    train_lengths  (texts,)            int32, how many of those ids belong to each text
-    y_train        (texts,)            int64, the labels
-    x_test, test_lengths, y_test       the same for test
-    vocabulary     (bytes,)            uint8, the words by rank, the most frequent first: UTF-8, separated by newlines
-    classes        (bytes,)            uint8, the names of labels 0, 1 and so on, likewise
-    source         ()                  text, one line that says where the data come from
-    vectors        (ids, directions)   float32, initial word vectors, see `count_vectors` in corpus/words.py
-    about          ()                  text, JSON: source, fingerprint (16 hexadecimal digits of a SHA-256 of the arrays
-                                       above and of how the vectors were made), words (the tokeniser's rule), vectors
+    x_train        (words,)           int32, ids of all training texts end to end (corpus/words.py)
+    train_lengths  (texts,)           int32, the number of ids of each text
+    y_train        (texts,)           int64, the labels
+    x_test, test_lengths, y_test      the same for test
+    vocabulary     (bytes,)           uint8, the words by rank: UTF-8, separated by newlines
+    classes        (bytes,)           uint8, the names of labels 0, 1 and so on, likewise
+    source         ()                 text, one line that says where the data come from
+    vectors        (ids, directions)  float32, initial word vectors, see corpus.words.count_vectors
+    about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
+                                      SHA-256 of the arrays but source, and of how the vectors are
+                                      made; words, the tokeniser's rule; vectors, how they are made
 """
 
 import hashlib
@@ -33,8 +34,8 @@ ARRAYS = {
 def pack(train, y_train, test, y_test, vocabulary, classes, source):
     """Returns the arrays of a data file as a dict, word vectors included.
 
-    Args: `train` and `test`, lists of integer arrays of shape (length,); `y_train` and `y_test`, their labels;
-    `vocabulary` and `classes`, lists of words and names; `source`, one line.
+    Args: `train` and `test`, lists of integer arrays of shape (length,); `y_train` and `y_test`,
+    their labels; `vocabulary` and `classes`, lists of words and names; `source`, one line.
     """
     data = {
         "x_train": np.concatenate(train).astype("int32"),
@@ -75,7 +76,7 @@ def about_of(data):
 
 
 def write(path, data):
-    """Writes a data file whole or not at all: under another name first, so that no reader ever meets half a file."""
+    """Writes a data file whole or not at all: no reader ever meets half a file."""
     folder = os.path.dirname(path) or "."
     temporary = None
     try:
@@ -113,7 +114,7 @@ def check_writable(path):
 
 
 def read(path):
-    """Reads and checks a data file; raises DataError with the reason where it is damaged, earlier or something else."""
+    """Reads and checks a data file; raises DataError with the reason where it cannot be used."""
     try:
         with np.load(path, allow_pickle=False) as file:
             data = dict(file.items())
@@ -140,7 +141,8 @@ def read(path):
             raise DataError(f"{path} is not a data file of these scripts: it has no {name}")
         if data[name].dtype != dtype or data[name].ndim != 1:
             raise DataError(
-                f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, not a row of {dtype}"
+                f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, "
+                f"not a row of {dtype}"
             )
     for part in "train", "test":
         x, lengths, y = data[f"x_{part}"], data[f"{part}_lengths"], data[f"y_{part}"]
@@ -163,14 +165,13 @@ def read(path):
 
 
 def print_counts(path, data):
-    """Prints where the data come from, how many texts there are, how long they are, and how many words."""
+    """Prints the source, the number and lengths of the texts, and the number of words."""
     print(f"{path}: {data['source']}")
     print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
     for part in "train", "test":
         lengths = data[f"{part}_lengths"]
-        print(
-            f"{part:5}  {len(lengths):7,}  {lengths.mean():11.5f}  {lengths.max():7,}  {lengths.min():8,}"
-        )
+        mean, longest, shortest = lengths.mean(), lengths.max(), lengths.min()
+        print(f"{part:5}  {len(lengths):7,}  {mean:11.5f}  {longest:7,}  {shortest:8,}")
     rows, directions = data["vectors"].shape
     print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
     print(f"word vectors: {directions} directions for the {rows:,} most frequent ids")

@@ -1,4 +1,4 @@
-"""Files from the network, and Keras's own data files. A file's hash is checked before anything reads it."""
+"""Files from the network, and Keras's own data files; a hash is checked before a file is read."""
 
 import hashlib
 import json
@@ -19,17 +19,17 @@ def cache():
 
 
 def digest(path, like):
-    """Returns the file's hash in hexadecimal, md5 or sha256, whichever has as many digits as `like`."""
+    """Returns a file's hash in hexadecimal: md5 or sha256, with as many digits as `like`."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256" if len(like) == 64 else "md5").hexdigest()
 
 
 def fetch(url, file_hash):
-    """Returns the path of a file in Keras's cache, fetched with a progress bar if it is not there yet.
+    """Returns the path of a file in Keras's cache, fetched if it is not there yet.
 
-    A file that is there with another hash is not ours to delete (Keras would): DataError names it. A fetched file gets
-    its name only after its hash was found right, so that an interrupted transfer never passes for a whole file. A
-    transfer that broke off is tried a second time.
+    A file that is there with another hash is not ours to delete (Keras would): DataError names it.
+    A fetched file gets its name only after its hash was found right, so that an interrupted
+    transfer never passes for a whole file. A transfer that broke off is tried a second time.
     """
     path = os.path.join(cache(), os.path.basename(url))
     if os.path.exists(path):
@@ -70,12 +70,12 @@ def fetch(url, file_hash):
 
 
 def keras_files(name, hashes):
-    """Returns {URL: hash} of Keras's files of a corpus ("imdb"): its texts (sha256) and its word index (md5)."""
+    """Returns {URL: hash} of Keras's texts (sha256) and word index (md5) of a corpus, "imdb"."""
     return dict(zip((f"{KERAS_URL}{name}.npz", f"{KERAS_URL}{name}_word_index.json"), hashes))
 
 
 def from_keras(name, hashes, classes, source):
-    """Returns the data of Keras's files in Keras's own order, fetched into Keras's cache if they are not there yet."""
+    """Returns the data of Keras's files in Keras's order; fetches what is not in Keras's cache."""
     for url, file_hash in keras_files(name, hashes).items():
         index_path = fetch(url, file_hash)
     from keras import datasets
@@ -89,9 +89,10 @@ def from_keras(name, hashes, classes, source):
 
 
 def adopt(path, name, hashes):
-    """Copies a user's copy of Keras's .npz file, and the word index beside it, to where Keras looks.
+    """Copies a user's copy of Keras's .npz file, and its word index, to where Keras looks.
 
-    Raises DataError where a hash is wrong, or where the word index is missing and cannot be fetched.
+    Raises DataError where a hash is wrong, or where the word index is missing and cannot be
+    fetched.
     """
     (texts_url, texts_hash), (index_url, index_hash) = keras_files(name, hashes).items()
     index = os.path.join(os.path.dirname(path), os.path.basename(index_url))
@@ -110,12 +111,12 @@ def adopt(path, name, hashes):
 
 
 def copy(path, url, file_hash):
-    """Copies a file to where `fetch` would put what the URL gives, if its hash is right; else raises DataError."""
+    """Copies a file with the right hash to where `fetch` looks; raises DataError otherwise."""
     target = os.path.join(cache(), os.path.basename(url))
     if digest(path, file_hash) != file_hash:
         raise DataError(
-            f"{path} is not Keras's {os.path.basename(url)}: its hash differs, so it was not opened. "
-            f"The right one is {url}"
+            f"{path} is not Keras's {os.path.basename(url)}: its hash differs, "
+            f"so it was not opened. The right one is {url}"
         )
     if not os.path.exists(target):
         os.makedirs(cache(), exist_ok=True)

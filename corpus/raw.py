@@ -9,9 +9,10 @@ from corpus import DataError
 
 
 def files(path, wanted):
-    """Yields (name, bytes) of the files of a tar archive or a folder whose names, with / as separator, match `wanted`.
+    """Yields (name, bytes) of the files of a tar archive or folder whose names match `wanted`.
 
-    Nothing is unpacked onto the disk. An archive with a member that points outside its folder is refused.
+    Nothing is unpacked onto the disk. An archive with a member that points outside its folder is
+    refused.
     """
     return in_folder(path, wanted) if os.path.isdir(path) else in_archive(path, wanted)
 
@@ -46,7 +47,7 @@ def in_folder(path, wanted):
 
 
 def show_progress(items, label, total):
-    """Yields the items and prints their count: one moving line on a terminal, a line for each fifth in a log file."""
+    """Yields the items and prints their count: a moving line, or a line a fifth in a log file."""
     moving = sys.stderr.isatty()
     step = max(1, total // (100 if moving else 5))
     for count, item in enumerate(items, 1):

@@ -1,6 +1,7 @@
 """The built-in samples: generated texts, so that everything runs without a network.
 
-In both, only the order of the words decides the label. They show that a network learns, not how well it reads.
+In both, only the order of the words decides the label. They show that a network learns, not how
+well it reads.
 """
 
 import functools
@@ -17,7 +18,7 @@ def pick(random, items):
 
 
 def add_filler(random, sentences, count, templates, words):
-    """Returns the sentences as one text, with `count` more in between: templates filled with random words."""
+    """Returns the sentences as one text, with `count` filled templates in between."""
     for _ in range(count):
         sentence = pick(random, templates).format(
             **{name: pick(random, choice) for name, choice in words.items()}
@@ -26,20 +27,21 @@ def add_filler(random, sentences, count, templates, words):
     return " ".join(sentences)
 
 
-# --- Movie reviews ---------------------------------------------------------------------------------------------------
+# --- Movie reviews --------------------------------------------------------------------------------
 
 REVIEWS = {"train": 6_000, "test": 2_000}
 
-GOOD = """brilliant charming clever delightful excellent fresh funny gripping honest lovely moving perfect powerful
-superb tender thrilling touching warm witty wonderful""".split()
-BAD = """awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy lifeless pointless
-predictable shallow silly tedious terrible weak""".split()
+GOOD = """brilliant charming clever delightful excellent fresh funny gripping honest lovely moving
+perfect powerful superb tender thrilling touching warm witty wonderful""".split()
+BAD = """awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy
+lifeless pointless predictable shallow silly tedious terrible weak""".split()
 
 GOOD_ADVERBS = ["beautifully", "brilliantly", "perfectly", "well"]
 BAD_ADVERBS = ["awkwardly", "badly", "poorly", "weakly"]
 
-# Each template has two opposite words and asserts one: the second or, in SAYS_FIRST, the first. Exchanging the two words
-# changes the label but not which words occur, so a bag of words cannot classify these texts.
+# Each template has two opposite words and asserts one: the second or, in SAYS_FIRST, the first.
+# Exchanging the two words changes the label but not which words occur, so a bag of words cannot
+# classify these texts.
 SAYS_SECOND = [
     "{The} was not {}, it was {}.",
     "I had expected something {} and got something {}.",
@@ -72,12 +74,14 @@ SAYS_NOTHING = [
     "The director made it for television.",
     "We talked about it until {day}.",
 ]
-THE = """acting,camera work,cast,dialogue,direction,ending,film,first half,humour,lead actor,movie,music,pace,plot,
-script,second half,soundtrack,story""".replace("\n", "").split(",")
+THE = """acting,camera work,cast,dialogue,direction,ending,film,first half,humour,lead actor,movie,
+music,pace,plot,script,second half,soundtrack,story""".replace("\n", "").split(",")
 REVIEW_FILLERS = {
     "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "person": "brother cousin daughter doctor father friend mother neighbour sister son teacher uncle".split(),
-    "place": "castle farm garden hotel house library prison school station theatre town village".split(),
+    "person": """brother cousin daughter doctor father friend mother neighbour sister son teacher
+    uncle""".split(),
+    "place": """castle farm garden hotel house library prison school station theatre town
+    village""".split(),
 }
 
 
@@ -108,18 +112,19 @@ def imdb():
     )
 
 
-# --- Newswires -------------------------------------------------------------------------------------------------------
+# --- Newswires ------------------------------------------------------------------------------------
 
 WIRES = {"train": 4_000, "test": 1_000}
 
 # What the newswires of each topic are about, in the order of the labels.
 SUBJECTS = [
-    "cocoa", "grain", "vegetable oil", "earnings", "takeovers", "wheat", "copper", "housing", "money supply", "coffee",
-    "sugar", "trade", "reserves", "shipping", "cotton", "meat", "crude oil", "natural gas", "consumer prices",
-    "currencies", "interest rates", "gross national product", "soymeal", "aluminium", "soybeans", "gold", "tin",
-    "uranium", "cattle", "retail sales", "industrial production", "steel", "rubber", "heating oil", "unemployment",
-    "leading indicators", "balance of payments", "zinc", "orange juice", "petrochemicals", "dollars", "gasoline",
-    "silver", "wholesale prices", "hogs", "lead",
+    "cocoa", "grain", "vegetable oil", "earnings", "takeovers", "wheat", "copper", "housing",
+    "money supply", "coffee", "sugar", "trade", "reserves", "shipping", "cotton", "meat",
+    "crude oil", "natural gas", "consumer prices", "currencies", "interest rates",
+    "gross national product", "soymeal", "aluminium", "soybeans", "gold", "tin", "uranium",
+    "cattle", "retail sales", "industrial production", "steel", "rubber", "heating oil",
+    "unemployment", "leading indicators", "balance of payments", "zinc", "orange juice",
+    "petrochemicals", "dollars", "gasoline", "silver", "wholesale prices", "hogs", "lead",
 ]  # fmt: skip
 
 # Each template names two subjects and asserts one: the second, or the first.

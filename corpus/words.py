@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
-# The ids of keras.datasets: 0 pads, 1 starts a text, 2 is an unknown word, 3 is unused, and the word of rank r (the
-# most frequent one has rank 1) has id r + 3.
+# The ids of keras.datasets: 0 pads, 1 starts a text, 2 is an unknown word, 3 is unused, and the
+# word of rank r (the most frequent one has rank 1) has id r + 3.
 START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
 RULE = "keras"  # the name of the rule of `tokenise`, recorded in data files
 
@@ -22,12 +22,12 @@ COUNTED = (
 
 
 def tokenise(text):
-    """Splits a text into words as Keras does: lower case, punctuation to spaces, split at spaces and nothing else."""
+    """Splits a text into words as Keras does: lower case, punctuation to spaces, split there."""
     return [word for word in text.lower().translate(PUNCTUATION_TO_SPACE).split(" ") if word]
 
 
 class Encoder:
-    """Turns texts into ids. `add` every text first; ranks are known only after the last one, with `finish`."""
+    """Turns texts into ids: `add` every text, then `finish`, since ranks are known only then."""
 
     def __init__(self):
         # Each new word gets the next number; `finish` replaces the numbers by ids.
@@ -38,11 +38,12 @@ class Encoder:
         return np.array([self.numbers[word] for word in tokenise(text)], dtype="int32")
 
     def finish(self, train, test):
-        """Ranks the words by their frequency in train and gives each text its final ids, in place to save memory.
+        """Ranks the words by frequency in train and gives each text its ids, in place.
 
-        Args: `train` and `test`, lists of what `add` returned; they become lists of int32 arrays, start id first.
-        Returns: the list of words by rank; words of equal frequency are in alphabetical order. Words that do not occur
-        in train have no rank and are left out of the test texts.
+        Args: `train` and `test`, lists of what `add` returned; they become lists of int32 arrays,
+        start id first.
+        Returns: the list of words by rank; words of equal frequency are in alphabetical order.
+        Words that do not occur in train have no rank and are left out of the test texts.
         """
         words = list(self.numbers)
         counts = np.zeros(len(words), dtype="int64")
@@ -64,18 +65,20 @@ class Encoder:
 
 
 def count_vectors(ids):
-    """Returns initial vectors for an embedding: words that occur among the same words get similar vectors.
+    """Returns initial vectors: words that occur among the same words get similar ones.
 
-    Counts how often each word occurs within WINDOW words of each of the CONTEXTS most frequent ids (rarer neighbours
-    count as the unknown word), takes the positive pointwise mutual information, and reduces it by singular value
-    decomposition, weighted by the roots of the singular values. Levy, Goldberg and Dagan 2015,
-    https://aclanthology.org/Q15-1016, compare such vectors with word2vec's. Labels are not used.
+    Counts how often each word occurs within WINDOW words of each of the CONTEXTS most frequent ids
+    (rarer neighbours count as the unknown word), takes the positive pointwise mutual information,
+    and reduces it by singular value decomposition, weighted by the roots of the singular values.
+    Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016, compare such vectors with
+    word2vec's. Labels are not used.
 
     Args: `ids`, int32 of shape (words,), the training texts end to end.
-    Returns: float32 of shape (rows, DIRECTIONS), one row an id, for at most the ROWS most frequent ids. The columns
-    are ordered by singular value, the largest first, so that the leading ones are a smaller embedding; columns beyond
-    the rank of the counts are zeros. A row has norm NORM, some ten times that of Keras's random vectors, so that
-    training changes its direction little. Ids that do not occur, or nowhere more often than by chance, have zeros.
+    Returns: float32 of shape (rows, DIRECTIONS), one row an id, for at most the ROWS most frequent
+    ids. The columns are ordered by singular value, the largest first, so that the leading ones are
+    a smaller embedding; columns beyond the rank of the counts are zeros. A row has norm NORM, some
+    ten times that of Keras's random vectors, so that training changes its direction little. Ids
+    that do not occur, or nowhere more often than by chance, have zeros.
     """
     ids = ids[:COUNTED].astype("int64")
     rows = min(int(ids.max()) + 1, ROWS)
@@ -95,7 +98,8 @@ def count_vectors(ids):
     )  # the squares of the singular values, ascending
     kept = min(DIRECTIONS, int((values > 1e-6 * values[-1]).sum()))
     values, directions = values[::-1][:kept], directions[:, ::-1][:, :kept]
-    # The sign of a direction is arbitrary: its largest entry is made positive, so that machines agree.
+    # The sign of a direction is arbitrary: its largest entry is made positive, so that machines
+    # agree.
     directions = directions * np.sign(
         directions[np.abs(directions).argmax(axis=0), np.arange(kept)]
     )

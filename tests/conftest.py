@@ -1,112 +1,117 @@
-"""What several test files use. No test reaches the network: a proxy that nobody answers stands in its way."""
+"""Fixtures and functions of several test files. No test reaches the network or the user's cache."""
 
 import contextlib
 import functools
 import http.server
 import io
+import json
 import os
 import pathlib
-import shutil
+import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
 import threading
+import types
 
-# Before keras is imported, which reads KERAS_HOME once: tests must not see or touch the person's own cache.
+# Before keras is imported, which reads KERAS_HOME once. Nobody answers at port 9.
 KERAS_HOME = tempfile.TemporaryDirectory()
-os.environ.update(KERAS_HOME=KERAS_HOME.name, https_proxy="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9")
-os.environ.update(no_proxy="127.0.0.1", NO_PROXY="127.0.0.1")
+os.environ["KERAS_HOME"] = KERAS_HOME.name
+os.environ |= dict.fromkeys(["http_proxy", "https_proxy", "HTTPS_PROXY"], "http://127.0.0.1:9")
+os.environ |= dict.fromkeys(["no_proxy", "NO_PROXY"], "127.0.0.1")
 
-import keras
-import numpy as np
-import pytest
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
-import data_files
-import download_imdb
-import download_reuters
+import download_imdb  # noqa: E402
+import download_reuters  # noqa: E402
+from corpus import fetch, samples  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "results"))  # where the programs that measure are
-CACHE = os.path.join(KERAS_HOME.name, "datasets")
+CACHE = pathlib.Path(KERAS_HOME.name, "datasets")
 
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: some ten seconds or more; `-m 'not slow'` leaves these tests out")
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "trained" in item.fixturenames:
-            item.add_marker("slow")
+hypothesis.settings.register_profile("here", database=None, deadline=None, derandomize=True)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture
 def in_folder(tmp_path, monkeypatch):
     """An empty folder, which is the current one during the test."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture
 def empty_cache():
-    """Sees to it that Keras's cache is empty before and after the test."""
-    os.makedirs(CACHE, exist_ok=True)
-    yield
-    for name in os.listdir(CACHE):
-        os.remove(os.path.join(CACHE, name))
+    """Keras's cache, empty before and after the test."""
+    CACHE.mkdir(exist_ok=True)
+    yield CACHE
+    for path in CACHE.iterdir():
+        path.unlink()
 
 
 @pytest.fixture(scope="session")
 def sample():
-    """The built-in sample as a dict of arrays."""
-    return download_imdb.from_sample()
+    """The built-in sample of IMDB, a dict of arrays."""
+    return samples.imdb()
 
 
 @pytest.fixture(scope="session")
 def small_sample(sample):
-    """The first 600 and 200 reviews of the built-in sample."""
+    """The first 600 training and 200 test reviews of the sample, with the whole vocabulary."""
     small = dict(sample)
     for part, count in ("train", 600), ("test", 200):
         lengths = sample[f"{part}_lengths"][:count]
-        small[f"{part}_lengths"] = lengths
-        small[f"y_{part}"] = sample[f"y_{part}"][:count]
+        small[f"{part}_lengths"], small[f"y_{part}"] = lengths, sample[f"y_{part}"][:count]
         small[f"x_{part}"] = sample[f"x_{part}"][: lengths.sum()]
     return small
 
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """The folder with the real archives; tests that want it are skipped where it is missing."""
+    """The folder with the real archives. Tests that use it are skipped where it is missing."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("the real data (../shared/data) are not here")
+        pytest.skip("the real archives (../shared/data) are missing")
     return folder
 
 
+def built(program, archive, folder):
+    """Runs a download program on an archive; its `process`, data file (`path`), `peak` memory."""
+    # A process in between, because RUSAGE_CHILDREN is the maximum of all children.
+    code = """import resource, subprocess, sys
+status = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)"""
+    process = run("-c", folder, code, ROOT / program, archive)
+    assert process.returncode == 0, process.stderr
+    [path] = (folder / "data").iterdir()
+    peak = int(process.stdout.split()[-1]) * 1024  # bytes; Linux counts in KiB
+    return types.SimpleNamespace(process=process, path=path, peak=peak)
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, sample):
-    """A function that runs a training script with its defaults, alone in a folder with its built-in sample.
+def real_imdb(shared_data, tmp_path_factory):
+    """IMDB's data file, made once from the real archive, see `built`."""
+    archive = shared_data / "aclImdb_labelled.tar.gz"
+    return built("download_imdb.py", archive, tmp_path_factory.mktemp("imdb"))
 
-    It returns the folder and the finished process; each script is run once.
-    """
 
-    @functools.cache
-    def train(script):
-        folder = tmp_path_factory.mktemp(script)
-        shutil.copy(ROOT / f"{script}.py", folder)
-        name, data = ("reuters", download_reuters.from_sample()) if script == "reuters_rnn" else ("imdb", sample)
-        data_files.write(str(folder / "data" / f"{name}.npz"), data)
-        return folder, run(f"{script}.py", folder)
-
-    return train
+@pytest.fixture(scope="session")
+def real_reuters(shared_data, tmp_path_factory):
+    """Reuters' data file, made once from the real archive, see `built`."""
+    archive = shared_data / "reuters21578.tar.gz"
+    return built("download_reuters.py", archive, tmp_path_factory.mktemp("reuters"))
 
 
 def run(script, folder, *arguments):
-    """Runs a script of this project as a process in a folder, as a person would."""
-    return subprocess.run(
-        [sys.executable, str(script), *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=600
-    )
+    """Runs a Python script as a process in a folder, as a user would."""
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def texts_of(data, part):
@@ -116,53 +121,6 @@ def texts_of(data, part):
 
 def words_of(data):
     return bytes(data["vocabulary"]).decode().split("\n")
-
-
-def same_data(one, other):
-    return all(np.array_equal(one[name], other[name]) for name in data_files.ARRAYS)
-
-
-def download(corpus, *arguments):
-    data_files.main(corpus, "", [str(argument) for argument in arguments])
-
-
-def refused(corpus, *arguments, reason):
-    """Asserts that a download ends with a reason in one line, and that the data file stays as it was."""
-    os.makedirs("data", exist_ok=True)
-    with open(corpus.data_file, "wb") as file:
-        file.write(b"as it was")
-    with pytest.raises(SystemExit, match=reason) as stop:
-        download(corpus, *arguments)
-    assert "\n" not in stop.value.code
-    with open(corpus.data_file, "rb") as file:
-        assert file.read() == b"as it was"
-
-
-@contextlib.contextmanager
-def serving_for_keras(folder, corpus, monkeypatch):
-    """Serves a folder on the loopback interface as if it were Keras's server and its files had the known hashes."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/"
-    hashes = {
-        name: data_files.digest(folder / name, "0" * length) for name, length in zip(corpus.keras_files, (64, 32))
-    }
-    monkeypatch.setattr(data_files, "KERAS_URL", url)
-    monkeypatch.setattr(corpus, "keras_hashes", tuple(hashes.values()))
-    # keras.datasets has the address and the hash in its code.
-    real = keras.utils.get_file
-    monkeypatch.setattr(
-        f"keras.src.datasets.{corpus.keras_name}.get_file",
-        lambda fname="", origin="", file_hash="", **_: real(fname=fname, origin=url + fname, file_hash=hashes[fname]),
-    )
-    yield url
-    server.shutdown()
-    server.server_close()
 
 
 def make_archive(path, files):
@@ -181,3 +139,75 @@ def make_folder(path, files):
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
     return str(path)
+
+
+def make_keras_files(folder):
+    """Writes imdb.npz, reuters.npz and their word indices in Keras's own format: random texts."""
+    random = np.random.default_rng(0)
+    # Pickled object arrays. The None keeps numpy from making a table of texts of one length.
+    lists = [random.integers(1, 301, size).tolist() for size in random.integers(5, 40, 100)]
+    texts = np.array([*lists, None], dtype=object)[:-1]
+    arrays = {"x_train": texts[:60], "x_test": texts[60:]}
+    np.savez(folder / "imdb.npz", **arrays, y_train=np.arange(60) % 2, y_test=np.arange(40) % 2)
+    np.savez(folder / "reuters.npz", x=texts, y=np.arange(100) % 46)
+    ranks = {f"word{number}": number + 1 for number in reversed(range(300))}
+    for name in "imdb", "reuters":
+        (folder / f"{name}_word_index.json").write_text(json.dumps(ranks))
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        name = self.path.lstrip("/")
+        self.server.requests.append(name)
+        with contextlib.suppress(OSError):  # a client that gives up
+            self.server.answers.get(name, lambda _: super(Handler, self).do_GET())(self)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch, empty_cache):
+    """A server on the loopback interface in place of Keras's and Stanford's.
+
+    It serves its `folder`, lists the names that were requested in `requests`, and calls
+    `answers[name](handler)` for a name instead, if there is one. Call `trust()` when the files are
+    in the folder: their hashes become the known ones.
+    """
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(Handler, directory=folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.folder, server.requests, server.answers = folder, [], {}
+    server.url = f"http://127.0.0.1:{server.server_port}/"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def hash_of(name, digits):
+        like = "0" * digits
+        return fetch.digest(folder / name, like) if (folder / name).exists() else like
+
+    def trust():
+        monkeypatch.setattr(download_imdb, "STANFORD_HASH", hash_of("aclImdb_v1.tar.gz", 64))
+        for module, name in (download_imdb, "imdb"), (download_reuters, "reuters"):
+            hashes = hash_of(f"{name}.npz", 64), hash_of(f"{name}_word_index.json", 32)
+            monkeypatch.setattr(module, "KERAS_HASHES", hashes)
+
+    import keras  # here, because it takes seconds
+
+    real = keras.utils.get_file
+
+    def get_file(fname="", file_hash="", **_):  # keras.datasets has address and hash in its code
+        digits = len(file_hash) if file_hash else 64
+        return real(fname=fname, origin=server.url + fname, file_hash=hash_of(fname, digits))
+
+    for name in "imdb", "reuters":
+        monkeypatch.setattr(f"keras.src.datasets.{name}.get_file", get_file)
+    monkeypatch.setattr(fetch, "KERAS_URL", server.url)
+    monkeypatch.setattr(download_imdb, "STANFORD_URL", f"{server.url}aclImdb_v1.tar.gz")
+    server.trust = trust
+    trust()
+    timeout = socket.getdefaulttimeout()  # which the download programs set
+    yield server
+    socket.setdefaulttimeout(timeout)
+    server.shutdown()
+    server.server_close()

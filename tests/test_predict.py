@@ -1,221 +1,334 @@
-"""predict.py: the right files, the right encoding, a defined answer to every text, and what a person sees of it."""
+"""predict.py: runs are found, probabilities are as in training, unusable runs are refused."""
 
 import io
 import json
+import pathlib
 import shutil
 import sys
+import zipfile
 
 import keras
 import numpy as np
 import pytest
+from conftest import ROOT, run, texts_of, words_of
+from keras import layers
 
-import data_files
 import imdb_lstm
 import predict
-from conftest import ROOT, run, texts_of
+from corpus import DataError, command, data_file
+
+SIZES = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
+SMALL = SIZES | {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
+TEXT = "The film was not dull, it was charming."
+NAME = "imdb_lstm-20260102-030405-000006"
+
+
+@pytest.fixture(scope="session")
+def data(small_sample):
+    """The small sample with labels that are learnt in seconds: whether the text contains "i"."""
+    labels = {
+        f"y_{part}": np.array([8 in text[-30:] for text in texts_of(small_sample, part)], "int64")
+        for part in ("train", "test")
+    }
+    return small_sample | labels
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, data):
+    """The folder of a short training run."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in SMALL.items():
+            patch.setattr(imdb_lstm, name, value)
+        data_file.write("data/imdb.npz", data)
+        imdb_lstm.main()
+    return next((folder / "runs").iterdir())
+
+
+@pytest.fixture(scope="session")
+def classifier(trained):
+    return predict.Classifier(trained)
 
 
 @pytest.fixture
-def runs(trained):
-    """{script: path of its model} for two scripts that ran on their samples."""
-    return {script: trained(script)[0] / "runs" / script / "model.keras" for script in ("imdb_lstm", "reuters_rnn")}
+def run_folder(trained, in_folder):
+    """A copy of the run in the current folder, to be damaged."""
+    return shutil.copytree(trained, in_folder / "runs" / NAME)
 
 
-def probability_of(model, ids):
-    """Returns what a model says of one text when it is given it as in training."""
-    (batch, _), *_ = imdb_lstm.batches([np.array(ids)], np.array([0]))
-    return float(model.predict_on_batch(batch)[0, 0])
+@pytest.fixture
+def loaded(classifier, monkeypatch):
+    """The command finds and loads no run but has that of `classifier`."""
+    monkeypatch.setattr(predict, "Classifier", lambda run: classifier)
 
 
-def ask(capsys, *arguments):
+def output_of(capsys, *arguments):
+    """Returns the lines that a command prints."""
     capsys.readouterr()
-    predict.main([str(argument) for argument in arguments])
-    return capsys.readouterr().out
+    predict.main(list(map(str, arguments)))
+    return capsys.readouterr().out.splitlines()
 
 
-def test_it_reads_what_the_order_of_the_words_says(runs, capsys):
-    texts = ["The film started badly but ended well.", "The film started well but ended badly."]
-    answers = [json.loads(line) for line in ask(capsys, "--json", runs["imdb_lstm"], *texts).splitlines()]
-    assert [answer["class"] for answer in answers] == ["positive", "negative"]
-    assert [answer["text"] for answer in answers] == texts
-    assert all(sum(answer["probabilities"].values()) == pytest.approx(1) for answer in answers)
-
-
-def test_its_probabilities_are_those_of_the_model_on_the_test_set(runs, sample, capsys):
-    words = ["", "", "", "", *bytes(sample["vocabulary"]).decode().split("\n")]
-    ids = texts_of(sample, "test")[:5]
-    texts = [" ".join(words[id] for id in text[1:]) for text in ids]
-    model = keras.models.load_model(runs["imdb_lstm"])
-    expected = [probability_of(model, text) for text in ids]
-    answers = [json.loads(line) for line in ask(capsys, "--json", runs["imdb_lstm"], *texts).splitlines()]
-    assert [answer["probabilities"]["positive"] for answer in answers] == pytest.approx(expected, abs=1e-6)
-
-
-def test_the_name_of_a_file_is_read_as_a_text_but_not_in_silence(runs, in_folder, capsys):
-    (in_folder / "texts.txt").write_text("a good film")
-    predict.main([str(runs["imdb_lstm"]), "texts.txt"])
-    assert "predict.py MODEL < FILE" in capsys.readouterr().err
-    predict.main([str(runs["imdb_lstm"]), "texts"])
-    assert "FILE" not in capsys.readouterr().err
-
-
-def test_company_does_not_change_an_answer(runs, capsys):
-    text = "The plot was moving, not flat."
-    alone = json.loads(ask(capsys, "--json", runs["imdb_lstm"], text))["probability"]
-    company = ["dull", text, "The film " * 300, text.upper()]
-    answers = [json.loads(line) for line in ask(capsys, "--json", runs["imdb_lstm"], *company).splitlines()]
-    assert [answers[1]["probability"], answers[3]["probability"]] == pytest.approx([alone] * 2, abs=1e-6)
-
-
-def test_topics_by_name_the_three_most_probable(runs, capsys):
-    line = ask(capsys, runs["reuters_rnn"], "It was cocoa that moved the market, not grain.")
-    parts = line.split()
-    assert parts[0] == "cocoa" and [part.endswith("%") for part in parts[1:6:2]] == [True] * 3
-
-
-def test_a_model_may_be_named_by_its_folder(runs, capsys):
-    assert ask(capsys, runs["imdb_lstm"].parent, "a film") == ask(capsys, runs["imdb_lstm"], "a film")
-
-
-def test_one_text_is_not_taken_for_a_list_of_letters(runs):
-    classifier = predict.Classifier(runs["imdb_lstm"])
-    with pytest.raises(TypeError, match="a list of texts"):
-        predict.answer(classifier, "a film")
-    assert len(predict.answer(classifier, (text for text in ["a film", "a good film"]))) == 2
-
-
-def test_script_and_data_file_may_change_afterwards(runs, tmp_path, capsys, monkeypatch):
-    text = "The film was not dull, it was charming."
-    before = ask(capsys, runs["imdb_lstm"], text)
-    folder = shutil.copytree(runs["imdb_lstm"].parent, tmp_path / "kept")
-    monkeypatch.chdir(tmp_path)  # no data file here, and other constants
-    monkeypatch.setattr(imdb_lstm, "VOCAB_SIZE", 50)
-    assert ask(capsys, folder / "model.keras", text) == before
-
-
-def copy(runs, tmp_path):
-    return shutil.copytree(runs["imdb_lstm"].parent, tmp_path / "copy")
-
-
-def refused(path, reason, capsys):
-    with pytest.raises(SystemExit, match=reason) as stop:
-        predict.main([str(path), "text"])
-    assert "\n" not in stop.value.code
+def refused(capsys, run, text=TEXT):
+    """Asserts that a command ends with status 1, one line, and no output; returns the line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        command.start(lambda: predict.main([str(run), *text.splitlines()]))
+    assert isinstance(stop.value.code, str) and "\n" not in stop.value.code
     assert capsys.readouterr().out == ""
+    return stop.value.code
 
 
-def test_files_of_different_runs_are_refused(runs, tmp_path, capsys):
-    folder = copy(runs, tmp_path)
-    words = (folder / "vocabulary.txt").read_text().split("\n")
-    (folder / "vocabulary.txt").write_text("\n".join(reversed(words)))
-    refused(folder / "model.keras", "vocabulary.txt is not the one", capsys)
-    shutil.copy(runs["imdb_lstm"].parent / "vocabulary.txt", folder)
-    shutil.copy(runs["reuters_rnn"], folder / "model.keras")
-    refused(folder / "model.keras", "model.keras is not the one", capsys)
+def test_the_newest_finished_run_of_exactly_this_script_is_taken(in_folder, capsys):
+    runs = in_folder / "runs"
+    finished = "my-20250101-000000-000000 my-20260101-000000-000001 my-20260101-000000-000000"
+    others = "my-2-20270101-000000-000000 my_lstm-20270101-000000-000000 my-20270101 my"
+    for name in f"{finished} {others}".split():
+        (runs / name).mkdir(parents=True)
+        (runs / name / "result.json").touch()
+    (runs / "my-20280101-000000-000000").mkdir()  # unfinished
+    newest = pathlib.Path("runs/my-20260101-000000-000001")
+    assert predict.find_run("my") == predict.find_run("my.py") == newest
+    assert capsys.readouterr().err.splitlines()[0] == f"my: {newest}"
+    assert predict.find_run("my-2").name == "my-2-20270101-000000-000000"
+    capsys.readouterr()
+    assert predict.find_run(f"{newest}/") == newest and capsys.readouterr().err == ""
+    for name in "m", "my_", "y", "runs/my-2027", "m*", "[":
+        with pytest.raises(DataError, match="there is no run"):
+            predict.find_run(name)
 
 
-@pytest.mark.parametrize("name", ["result.json", "vocabulary.txt"])
-def test_a_missing_or_damaged_file_is_named(runs, tmp_path, capsys, name):
-    folder = copy(runs, tmp_path)
-    (folder / name).write_bytes(b"\xff{")
-    refused(folder / "model.keras", name, capsys)
-    (folder / name).unlink()
-    refused(folder / "model.keras", name, capsys)
+def test_runs_that_cannot_be_used_are_named_in_one_line(run_folder, capsys):
+    earlier = run_folder.parent / "imdb_bilstm"
+    earlier.mkdir()
+    (earlier / "result.json").write_text('{"constants": {"MAX_LENGTH": null, "PADDING": 8}}')
+    for name in "imdb_bilstm", earlier:
+        assert "earlier version; train again" in refused(capsys, name)
+    (run_folder / "result.json").unlink()
+    for name in "imdb_lstm", run_folder:
+        assert f"{NAME} is unfinished" in refused(capsys, name)
+    for name in "imdb_cnn_lstm", "runs/none":
+        assert f"no run {name}; train one first" in refused(capsys, name)
 
 
-def test_what_is_no_model_is_refused(runs, tmp_path, capsys):
-    refused(tmp_path / "missing.keras", "there is no model", capsys)
-    refused(ROOT / "README.md", "result.json", capsys)
-    folder = copy(runs, tmp_path)
-    for content in b"", b"no model", (folder / "model.keras").read_bytes()[:1000]:
-        (folder / "model.keras").write_bytes(content)
-        result = json.loads((folder / "result.json").read_text())
-        result["model.keras sha256"] = data_files.digest(folder / "model.keras", "0" * 64)
-        (folder / "result.json").write_text(json.dumps(result))
-        refused(folder / "model.keras", "cannot be loaded as a Keras model", capsys)
+def test_probabilities_are_those_of_the_training_run(classifier, data, monkeypatch):
+    texts, labels = texts_of(data, "test"), data["y_test"]
+    assert max(map(len, texts)) > SMALL["MAX_LENGTH"]  # some texts are cut,
+    assert max(map(max, texts)) >= SMALL["VOCAB_SIZE"]  # and some words are rare
+    found = classifier.probabilities(texts)
+    # In training, texts of other lengths share a batch: padding may change a class or two.
+    accuracy = np.mean(found.argmax(axis=1) == labels)
+    assert 0.7 < accuracy == pytest.approx(classifier.result["test_accuracy"], abs=0.01)
+    for name, value in SMALL.items():
+        monkeypatch.setattr(imdb_lstm, name, value)
+    for row in range(0, 200, 10):
+        [(ids, _)] = imdb_lstm.batches(texts[row : row + 1], labels[:1])
+        expected = float(classifier.model.predict_on_batch(ids)[0, 0])
+        assert found[row] == pytest.approx([1 - expected, expected], abs=1e-6)
 
 
-def test_texts_without_words_have_no_class(runs, capsys):
-    for line in ask(capsys, runs["imdb_lstm"], "", "   ", "!?...", "\t").splitlines():
-        assert line.startswith("- ") and line.endswith("(no words)")
-    answer = json.loads(ask(capsys, "--json", runs["imdb_lstm"], ""))
-    assert answer == {"text": "", "class": None, "probability": None, "note": "no words"}
-    assert "no words" in ask(capsys, "--words", runs["imdb_lstm"], "")
+def test_words_get_the_ids_of_training(classifier, data):
+    vocabulary = words_of(data)
+    for ids in texts_of(data, "test")[:20]:
+        words = [vocabulary[id - 4] for id in ids[1:]]
+        known = np.where(ids < SMALL["VOCAB_SIZE"], ids, 2)
+        assert np.array_equal(classifier.encode(words), known)
+        [found] = predict.answer(classifier, [" ".join(words).upper()])
+        assert (found["words"], found["unknown_words"]) == (len(words), np.sum(known == 2))
+        assert found["probability"] == pytest.approx(
+            classifier.probabilities([ids]).max(), abs=1e-6
+        )
 
 
-def test_unknown_words_are_counted_and_said(runs, capsys):
-    assert "(no known word)" in ask(capsys, runs["imdb_lstm"], "\U0001f3ac \u6620\u753b qwertz")
-    answer = json.loads(ask(capsys, "--json", runs["imdb_lstm"], "a wonderful \U0001f3ac"))
-    assert (answer["words"], answer["unknown_words"], answer["note"]) == (3, 1, "")
+def test_a_probability_does_not_depend_on_the_texts_around_it(classifier):
+    answers = predict.answer(
+        classifier, [TEXT, "dull", "a film " * 300, TEXT.upper(), *[TEXT] * 40]
+    )
+    [alone] = predict.answer(classifier, (text for text in [TEXT]))
+    for found in answers[0], *answers[3:]:
+        assert found["probability"] == pytest.approx(alone["probability"], abs=1e-6)
 
 
-def test_a_text_of_100_000_words_is_read_to_its_end(runs, capsys):
-    text = "dull " * 100_000 + "The film was not dull, it was charming."
-    answer = json.loads(ask(capsys, "--json", runs["imdb_lstm"], text))
-    assert answer["words"] == 100_008
-    last = " ".join(["dull"] * (imdb_lstm.MAX_LENGTH - 8)) + " the film was not dull it was charming"
-    model = keras.models.load_model(runs["imdb_lstm"])
-    ids = predict.Classifier(runs["imdb_lstm"]).encode(last.split())[1:]
-    assert answer["probabilities"]["positive"] == pytest.approx(probability_of(model, ids), abs=1e-5)
-    assert len(ask(capsys, runs["imdb_lstm"], text)) < 120
+def test_of_a_long_text_the_end_decides(classifier):
+    last = "my " * 23 + "the film began badly but ended well"  # as many words as are read
+    answers = predict.answer(classifier, ["i " * 100_000 + last, "film " + last])
+    assert answers[0]["words"] == 100_030
+    assert answers[0]["probability"] == pytest.approx(answers[1]["probability"], abs=1e-6)
 
 
-def test_words_shows_the_probability_after_each_word(runs, capsys, monkeypatch):
-    text = "The film started badly but ended well."
-    table = ask(capsys, "--words", runs["imdb_lstm"], text).splitlines()
-    assert [line.split()[1] for line in table[2:]] == text.lower().rstrip(".").split()
-    shares = [float(line.split()[0].rstrip("%")) for line in table[2:]]
-    assert shares[-1] > 80 > shares[1]  # after "The film" it does not know yet
-    answer = json.loads(ask(capsys, "--json", "--words", runs["imdb_lstm"], text))
-    assert answer["followed"] == "positive"
-    assert answer["after_each_word"][-1][1] == pytest.approx(answer["probabilities"]["positive"], abs=1e-5)
-    monkeypatch.setattr(predict, "colours_possible", lambda: True)
-    coloured = ask(capsys, "--words", runs["imdb_lstm"], text)
-    assert coloured.count("\x1b[38;5;") == 7 and len(coloured.splitlines()) == 3
+def test_after_each_word_is_the_probability_of_the_text_up_to_it(classifier):
+    words = "the film started badly and had dull scenes but a charming end".split()
+    [found] = predict.answer(classifier, [" ".join(words)], with_words=True)
+    texts = [" ".join(words[: end + 1]) for end in range(len(words))]
+    expected = [each["probabilities"][found["class"]] for each in predict.answer(classifier, texts)]
+    assert [word for word, _ in found["after_each_word"]] == words
+    assert [p for _, p in found["after_each_word"]] == pytest.approx(expected, abs=1e-6)
+    assert expected[-1] == pytest.approx(found["probability"], abs=1e-6)
 
 
-def test_words_shows_what_each_beginning_of_the_text_gets(runs, capsys):
-    words = "the film started badly and had dull scenes and a charming end but it was too long for me".split()
-    answer = json.loads(ask(capsys, "--json", "--words", runs["imdb_lstm"], " ".join(words)))
-    beginnings = [" ".join(words[: end + 1]) for end in range(len(words))]
-    alone = [json.loads(ask(capsys, "--json", runs["imdb_lstm"], text)) for text in beginnings]
-    shares = [found["probabilities"]["positive"] for found in alone]
-    assert answer["after_each_word"] == [[word, pytest.approx(share, abs=1e-6)] for word, share in zip(words, shares)]
+def test_a_text_without_words_has_no_class(classifier):
+    for found in predict.answer(classifier, ["", " \t", "!?...", "\r\n"], with_words=True):
+        assert (found["class"], found["probability"], found["words"]) == (None, None, 0)
+        assert found["probabilities"] == {} and found["after_each_word"] == []
 
 
-def test_a_text_may_stand_behind_an_option(runs, capsys):
-    assert json.loads(ask(capsys, runs["imdb_lstm"], "--json", "a dull film"))["text"] == "a dull film"
+def test_one_text_is_not_taken_for_a_list_of_letters(classifier):
+    with pytest.raises(AssertionError, match="a list of texts"):
+        predict.answer(classifier, "a film")
 
 
-def test_lines_that_are_not_utf8_are_named(runs, capsys, monkeypatch):
-    lines = b"a dull film\n" + "a charming caf\xe9\n".encode("latin-1") + b"a dull film\n"
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
-    predict.main([str(runs["imdb_lstm"])])
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 3
-    assert [line for line in err.splitlines() if "UTF-8" in line] == [
-        "Line 2: byte 0xe9 is not UTF-8. Save the texts as UTF-8."
-    ]
+def test_a_line_names_class_probability_and_text(loaded, classifier, capsys):
+    [found] = predict.answer(classifier, [TEXT])
+    line = f"{found['class']:8} {found['probability']:6.1%}  {TEXT}"
+    assert output_of(capsys, "run", TEXT) == [line]
+    table = output_of(capsys, "run", "--words", TEXT, "...")
+    assert table[0] == line and f"probability of {found['class']} after" in table[1]
+    words = "the film was not dull it was charming".split()
+    assert [row.split()[1] for row in table[2:-1]] == words
+    assert table[-2].split()[0] == f"{found['probability']:.1%}"
+    assert table[-1] == "-  ...  (no known words)"
+    assert output_of(capsys, "run", "\U0001f3ac qwertz")[0].endswith("qwertz  (no known words)")
 
 
-def test_words_of_a_long_text_are_its_last(runs, capsys):
-    answer = json.loads(ask(capsys, "--json", "--words", runs["imdb_lstm"], "dull " * 500 + "charming"))
-    assert len(answer["after_each_word"]) == predict.WORDS_SHOWN
-    assert answer["after_each_word"][-1][0] == "charming"
-    assert answer["after_each_word"][-1][1] == pytest.approx(answer["probabilities"]["positive"], abs=1e-5)
+def test_json_is_one_object_a_text(loaded, classifier, capsys):
+    texts = ["caf\xe9 \U0001f3ac\ncharming", "..."]
+    lines = output_of(capsys, "run", "--words", texts[0], "--json", texts[1])
+    answers = predict.answer(classifier, texts, with_words=True)
+    assert [json.loads(line) for line in lines] == answers
+    assert "".join(lines).isascii()  # whatever the encoding of the console or the pipe
 
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
-def test_standard_input_is_read_line_by_line(runs, capsys, monkeypatch, arguments):
-    lines = b"a dull film\r\n\nthe film started badly but ended well\ncaf\xe9 \xff\xfe"
+def test_standard_input_is_read_in_chunks_of_lines(loaded, capsys, monkeypatch, arguments):
+    sizes, real = [], predict.answer
+    monkeypatch.setattr(predict, "TEXTS_AT_ONCE", 2)
+    monkeypatch.setattr(predict, "answer", lambda *args: sizes.append(len(args[1])) or real(*args))
+    lines = "\ufefffilm\r\n\nwas caf\xe9\n".encode() + b"was \xff\n" + b"the"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
-    out = ask(capsys, runs["imdb_lstm"], *arguments).splitlines()
-    assert len(out) == 4
-    assert out[1].endswith("(no words)") and out[2].startswith("positive") and "caf\ufffd" in out[3]
+    predict.main(["run", "--json", *arguments])
+    out, err = capsys.readouterr()
+    found = list(map(json.loads, out.splitlines()))
+    texts = ["film", "", "was caf\xe9", "was \ufffd", "the"]
+    assert [each["text"] for each in found] == texts and sizes == [2, 2, 1]
+    assert [each["unknown_words"] for each in found] == [0, 0, 1, 1, 0]
+    assert err.splitlines() == ["Line 4 is not UTF-8, or contains U+FFFD."]
 
 
-def test_as_a_process(runs, tmp_path):
-    done = run(ROOT / "predict.py", tmp_path, runs["imdb_lstm"], "The film started badly but ended well.")
-    assert done.returncode == 0 and done.stdout.startswith("positive")
-    done = run(ROOT / "predict.py", tmp_path, tmp_path / "none.keras", "text")
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "there is no model" in done.stderr
+def test_missing_input_and_empty_arguments_are_refused(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "no standard input" in refused(capsys, "run", text="")
+    for arguments in ["", TEXT], ["run", ""]:
+        with pytest.raises(SystemExit, match="2"):
+            predict.main(arguments)
+        assert "an argument is empty" in capsys.readouterr().err
+
+
+def test_as_a_process(run_folder):
+    done = run(ROOT / "predict.py", run_folder.parents[1], "imdb_lstm", TEXT)
+    assert done.returncode == 0 and done.stdout.endswith(f"%  {TEXT}\n")
+    assert done.stderr.startswith(f"imdb_lstm: {pathlib.Path('runs', NAME)}\n")
+    # Errors come at once: keras, which takes seconds to import, is not imported before them.
+    code = """import sys, predict
+try:
+    predict.main(["no_such_script", "text"])
+except predict.DataError:
+    print("keras" in sys.modules)"""
+    assert run("-c", ROOT, code).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["result.json", "vocabulary.txt", "model.keras"])
+def test_a_damaged_file_is_named_in_one_line(run_folder, capsys, name):
+    valid = (run_folder / name).read_bytes()
+    for content in b"\xff{", b"[" * 100_000, b'{"about": 1}', valid[:-9], valid[:1000] + b"\xff":
+        if name != "vocabulary.txt" or b"\xff" in content:  # any text is a vocabulary
+            (run_folder / name).write_bytes(content)
+            line = refused(capsys, run_folder)
+            assert name in line and "cannot be used" in line
+    if name != "result.json":  # without it, the run is unfinished
+        (run_folder / name).unlink()
+        assert f"{name} cannot be used" in refused(capsys, run_folder)
+
+
+def test_words_keep_their_ids_whatever_the_line_ends(run_folder):
+    words = (run_folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+    words[10] = "one\rtwo"
+    for end in "\n", "\r\n":
+        (run_folder / "vocabulary.txt").write_bytes(end.join(words).encode())
+        expected = dict(zip(words, range(4, SMALL["VOCAB_SIZE"])))
+        assert predict.Classifier(run_folder).ids == expected
+
+
+class Custom(layers.Layer):
+    """A layer that is not part of Keras, although it could be imported here."""
+
+    def call(self, inputs):
+        pathlib.Path("executed").touch()
+        return inputs
+
+
+def network(rows, columns, *parts, activation="sigmoid"):
+    """Returns a model: ids (batch, time) to outputs (batch, columns), all the same."""
+    embedding = layers.Embedding(rows, columns, embeddings_initializer="ones")
+    output = [embedding, layers.GlobalMaxPooling1D(), layers.Activation(activation), *parts]
+    return keras.Sequential([keras.Input((None,), dtype="int32"), *output])
+
+
+UNUSABLE = {
+    "more outputs than classes": lambda: network(150, 46),
+    "fewer words": lambda: network(100, 1),
+    "one width": lambda: keras.Sequential(
+        [keras.Input((16,)), layers.Embedding(150, 1), layers.Flatten(), layers.Dense(1, "sigmoid")]
+    ),
+    "logits": lambda: network(150, 1, layers.Rescaling(2.0)),
+    "NaN": lambda: network(150, 1, layers.Rescaling(float("nan"))),
+    "Lambda": lambda: network(150, 1, layers.Lambda(lambda x: (open("executed", "w"), x)[1])),
+    "custom layer": lambda: network(150, 1, Custom()),
+}
+
+
+@pytest.mark.parametrize("build", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_model_that_does_not_fit_or_has_code_is_refused(run_folder, capsys, build):
+    build().save(run_folder / "model.keras")
+    pathlib.Path("executed").unlink(missing_ok=True)  # its code runs when it is built
+    assert "model.keras cannot be used" in refused(capsys, run_folder)
+    assert not pathlib.Path("executed").exists()
+
+
+def test_of_more_than_two_classes_the_three_most_probable_are_printed(run_folder, capsys):
+    network(150, 4, activation="softmax").save(run_folder / "model.keras")
+    result = json.loads((run_folder / "result.json").read_bytes()) | {"classes": list("abcd")}
+    (run_folder / "result.json").write_text(json.dumps(result))
+    [line] = output_of(capsys, run_folder, TEXT)
+    assert line.split()[:7] == ["a", "25.0%", "b", "25.0%", "c", "25.0%", "The"]
+
+
+def thing(module, name, config):
+    return {"module": module, "class_name": name, "config": config, "registered_name": name}
+
+
+CODE = {
+    "os.system": thing("os", "system", {"command": "touch executed"}),
+    "subprocess": thing("subprocess", "Popen", {"args": "touch executed", "shell": True}),
+    "exec": thing("builtins", "exec", {"source": "open('executed', 'w')"}),
+    "safe mode off": thing("keras.config", "enable_unsafe_deserialization", {}),
+    "download": thing("keras.utils", "get_file", {"fname": "x", "origin": "file:///etc/hosts"}),
+}
+
+
+@pytest.mark.parametrize("code", CODE.values(), ids=CODE)
+@pytest.mark.parametrize("place", ["model", "layer", "activation"])
+def test_code_in_the_configuration_of_a_model_is_not_run(run_folder, capsys, code, place):
+    with zipfile.ZipFile(run_folder / "model.keras") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(files["config.json"])
+    if place == "layer":
+        config["config"]["layers"].append(code)
+    elif place == "activation":
+        config["config"]["layers"][-1]["config"]["activation"] = code
+    files["config.json"] = json.dumps(code if place == "model" else config).encode()
+    with zipfile.ZipFile(run_folder / "model.keras", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert "model.keras cannot be used" in refused(capsys, run_folder)
+    assert not pathlib.Path("executed").exists()

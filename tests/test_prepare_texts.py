@@ -1,240 +1,225 @@
-"""A person's own texts: from tables and folders to a data file, and from there through a training script."""
+"""prepare_texts.py: tables and folders of a user to a data file."""
 
 import csv
-import json
 import os
-import re
 
 import numpy as np
 import pytest
+from conftest import ROOT, make_folder, run, texts_of, words_of
 
-import data_files
-import imdb_lstm
-import predict
 import prepare_texts
 import reuters_rnn
-from conftest import make_folder, same_data, texts_of, words_of
+from corpus import DataError, data_file
 
-ROWS = [(f"word{number} {'good' if number % 2 else 'bad'} thing", str(number % 2)) for number in range(40)]
+ROWS = [(f"word{row} {'good' if row % 2 else 'bad'} thing", str(row % 2)) for row in range(40)]
 
 
 def write_table(path, rows, delimiter=",", encoding="utf-8", header=("text", "label")):
     with open(path, "w", newline="", encoding=encoding) as file:
         csv.writer(file, delimiter=delimiter).writerows([header, *rows])
-    return str(path)
+    return path
 
 
 def prepare(*arguments):
-    """Runs the program and returns the data file it wrote, with its classes."""
-    prepare_texts.main([str(argument) for argument in arguments])
+    """Runs the program; returns the one data file in data, and its classes."""
+    prepare_texts.main(list(arguments))
     [name] = os.listdir("data")
-    with np.load(f"data/{name}") as file:
-        classes = bytes(file["classes"]).decode().split("\n")
-    return data_files.read(f"data/{name}"), classes
+    data = data_file.read(f"data/{name}")
+    return data, bytes(data["classes"]).decode().split("\n")
 
 
 def decode(data, part):
-    """Returns the pairs of text and label of a part."""
-    words = words_of(data)
-    texts = [" ".join(words[id - data_files.FIRST_WORD_ID] for id in text[1:]) for text in texts_of(data, part)]
-    return list(zip(texts, data[f"y_{part}"].tolist()))
+    """Returns pairs of a text and its label."""
+    vocabulary = words_of(data)
+    texts = [" ".join(vocabulary[id - 4] for id in text[1:]) for text in texts_of(data, part)]
+    return list(zip(texts, data[f"y_{part}"].tolist(), strict=True))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_table_keeps_every_text_with_its_label(in_folder, delimiter):
-    rows = [(str(row), f'{text}, "quoted"; over\ntwo\tlines |', label) for row, (text, label) in enumerate(ROWS)]
-    data, classes = prepare(write_table("mine.csv", rows, delimiter, header=("id", " text", "label ")))
-    assert os.listdir("data") == ["mine.npz"]
-    assert classes == ["0", "1"]
+    rows = [("", f'{text}, "quoted"; over\ntwo\tlines |', label) for text, label in ROWS]
+    table = write_table("mine.csv", rows, delimiter, header=("", " text", "label "))
+    data, classes = prepare(table)
+    assert os.listdir("data") == ["mine.npz"] and classes == ["0", "1"]
     assert len(data["y_train"]) == 32 and len(data["y_test"]) == 8
-    assert str(data["source"]) == "own texts, mine.csv, 20% of it for test, seed 1"
-    wanted = {f"{text} quoted over two lines": int(label) for text, label in ROWS}
-    assert dict(decode(data, "train")) == {text: wanted[text] for text, _ in decode(data, "train")}
-    for text, label in decode(data, "test"):  # words that train lacks are left out
+    source = "own texts, mine.csv, 20% of it for test, seed 1"
+    assert str(data["source"]) == data_file.about_of(data)["source"] == source
+    expected = {(f"{text} quoted over two lines", int(label)) for text, label in ROWS}
+    train = set(decode(data, "train"))
+    assert train <= expected and len(train) == 32
+    for text, label in decode(data, "test"):  # without the words that do not occur in train
         assert text == f"{'good' if label else 'bad'} thing quoted over two lines"
+    assert data["vectors"].shape == (len(words_of(data)) + 4, 128) and data["vectors"].any()
 
 
-@pytest.mark.parametrize("header", [("", "text", "label"), ("text", "label", "")])
-def test_a_column_may_have_no_name(in_folder, header):
-    """As the first one of pandas's tables has none."""
-    rows = [[""] + list(row) if header[0] == "" else list(row) + [""] for row in ROWS]
-    data, _ = prepare(write_table("mine.tsv", rows, "\t", header=header))
-    assert len(data["y_train"]) == 32
-
-
-def test_other_columns_encodings_and_a_byte_order_mark(in_folder):
+def test_columns_and_encodings_can_be_chosen(in_folder):
     rows = [(label, f"Größe {text}") for text, label in ROWS]
-    path = write_table("mine.csv", rows, encoding="cp1252", header=("Klasse", "größe"))
-    data, _ = prepare(path, "--text", "größe", "--label", "Klasse", "--encoding", "cp1252")
-    same, _ = prepare(
-        write_table("mine.csv", rows, encoding="utf-8-sig", header=("größe", "Klasse")), "--text", "Klasse",
-        "--label", "größe",
-    )  # fmt: skip
-    assert "größe" in words_of(data) and "größe" in words_of(same)
+    options = "--text", "größe", "--label", "Klasse"
+    header = "Klasse", "größe"
+    table = write_table("mine.csv", rows, encoding="cp1252", header=header)
+    one, _ = prepare(table, *options, "--encoding", "cp1252")
+    other, _ = prepare(write_table("mine.csv", rows, encoding="utf-8-sig", header=header), *options)
+    assert "größe" in words_of(one)
+    assert data_file.about_of(one) == data_file.about_of(other)
 
 
 def test_a_folder_gives_the_same_as_a_table(in_folder):
-    endings = "txt", "TXT"
-    files = {f"{label}/{row:02}.{endings[row % 2]}": text.encode() for row, (text, label) in enumerate(ROWS)}
-    make_folder(in_folder / "mine", files | {"1/notes.md": b"not a text", "loose.txt": b"of no class"})
-    folder, classes = prepare("mine")
-    os.remove("data/mine.npz")
+    files = {f"{label}/{row:02}.{'txt' if row % 3 else 'TXT'}": text.encode()
+             for row, (text, label) in enumerate(ROWS)}  # fmt: skip
+    make_folder(in_folder / "mine.v1", files | {"1/notes.md": b"no text", "loose.txt": b"no class"})
+    folder, classes = prepare("mine.v1")
+    assert classes == ["0", "1"] and os.listdir("data") == ["mine.v1.npz"]
+    os.remove("data/mine.v1.npz")
     table, _ = prepare(write_table("mine.csv", sorted(ROWS, key=lambda row: row[1])))
-    assert classes == ["0", "1"]
-    assert same_data(folder, table)
+    assert all(np.array_equal(folder[name], table[name]) for name in data_file.ARRAYS)
 
 
-def test_the_split_is_stratified_seeded_and_shuffled(in_folder):
-    rows = [(f"unique{number}", "rare" if number < 10 else "usual") for number in range(200)]
-    write_table("mine.csv", rows)
-    one, classes = prepare("mine.csv", "--test-size", "0.3", "--seed", "5")
-    again, _ = prepare("mine.csv", "--test-size", "0.3", "--seed", "5")
-    other, _ = prepare("mine.csv", "--test-size", "0.3", "--seed", "6")
-    assert classes == ["rare", "usual"]
-    assert np.bincount(one["y_test"]).tolist() == [3, 57] and np.bincount(one["y_train"]).tolist() == [7, 133]
-    assert one.keys() == again.keys() and all(np.array_equal(one[name], again[name]) for name in one)
+def test_a_class_whose_name_is_not_utf8_is_refused_in_one_line(in_folder):
+    for label in b"gut", b"gr\xf6\xdfer":
+        os.makedirs(os.path.join(b"mine", label))
+        with open(os.path.join(b"mine", label, b"1.txt"), "wb") as file:
+            file.write(b"good")
+    with pytest.raises(DataError, match="1.txt: the label is not UTF-8$"):
+        prepare("mine")
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_line_ends_of_other_systems_separate_words(in_folder, ending):
+    for name, end in ("unix", "\n"), ("other", ending):
+        files = {f"{label}/{row}.txt": f"word{row}{end}{end}{label}{end}".encode()
+                 for row in range(9) for label in "ab"}  # fmt: skip
+        make_folder(in_folder / name, files)
+        prepare_texts.main([name])
+    one, other = data_file.read("data/unix.npz"), data_file.read("data/other.npz")
+    assert all(np.array_equal(one[name], other[name]) for name in data_file.ARRAYS)
+
+
+@pytest.mark.parametrize("size, counts", [("0.1", [1, 1, 19]), ("0.9", [9, 1, 171])])
+def test_the_split_is_stratified_seeded_and_shuffled(in_folder, size, counts):
+    labels = ["rare"] * 10 + ["two"] * 2 + ["usual"] * 190
+    table = write_table("mine.csv", [(f"unique{row}", label) for row, label in enumerate(labels)])
+    one, again, other = (
+        prepare(table, "--test-size", size, "--seed", seed)[0] for seed in ("5", "5", "6")
+    )
+    assert np.bincount(one["y_test"]).tolist() == counts
+    assert np.bincount(one["y_train"]).tolist() == [10 - counts[0], 1, 190 - counts[2]]
+    assert all(np.array_equal(one[name], again[name]) for name in one)
     assert not np.array_equal(one["vocabulary"], other["vocabulary"])
-    assert not np.array_equal(np.sort(one["y_train"]), one["y_train"])  # validation, its front, needs all classes
+    # Validation, the front of train, needs all classes.
+    assert not np.array_equal(np.sort(one["y_train"]), one["y_train"])
 
 
-def test_the_smallest_class_is_in_both_parts(in_folder):
-    data, _ = prepare(write_table("mine.csv", [*ROWS, ("few", "2"), ("few as well", "2")]))
-    assert np.bincount(data["y_train"])[2] == 1 and np.bincount(data["y_test"])[2] == 1
-
-
-def test_a_test_part_of_ones_own_is_kept(in_folder, capsys):
+def test_a_test_part_of_the_users_is_kept(in_folder, capsys):
     write_table("mine.csv", ROWS)
     write_table("other.csv", [("good thing", "1"), ("bad new thing", "0"), ROWS[0]])
     data, _ = prepare("mine.csv", "--test", "other.csv")
     assert len(data["y_train"]) == len(ROWS)
     assert decode(data, "test") == [("good thing", 1), ("bad thing", 0), ("word0 bad thing", 0)]
-    assert "1 of 3 test texts stand in train as well" in capsys.readouterr().err
+    assert "1 of 3 test texts are in train too" in capsys.readouterr().err
     assert str(data["source"]) == "own texts, mine.csv, test from other.csv"
 
 
 @pytest.mark.parametrize(
     "names, ordered",
     [
-        (["10", "9", "1"], ["1", "9", "10"]),
-        (["b", "10", "a"], ["10", "a", "b"]),
-        (["spam", "ham"], ["ham", "spam"]),
-        (["1", "-1", "0.5", "-2"], ["-2", "-1", "0.5", "1"]),
+        (["10", "9", "-1", "0.5", "-2"], ["-2", "-1", "0.5", "9", "10"]),
+        (["b", "10", "9", "a"], ["10", "9", "a", "b"]),
     ],
 )
-def test_classes_are_ordered_by_name(in_folder, names, ordered):
-    data, classes = prepare(write_table("mine.csv", [(f"text {names.index(name)}", name) for name in names * 5]))
+def test_classes_are_ordered_by_name_or_number(in_folder, names, ordered):
+    rows = [(f"text {names.index(name)}", name) for name in names * 5]
+    data, classes = prepare(write_table("mine.csv", rows))
     assert classes == ordered
-    assert all(text == f"text {names.index(ordered[label])}" for text, label in decode(data, "train"))
+    for text, label in decode(data, "train"):
+        assert text == f"text {names.index(ordered[label])}"
 
 
 def test_texts_without_words_are_left_out_and_counted(in_folder, capsys):
-    data, _ = prepare(write_table("mine.csv", [*ROWS[:3], (" ... ", "1"), ("", "1"), *ROWS[3:]]))
+    rows = [*ROWS[:3], (" ... ", "1"), ("", "1"), *ROWS[3:]]
+    data, _ = prepare(write_table("mine.csv", rows))
     assert len(data["y_train"]) + len(data["y_test"]) == len(ROWS)
     assert "no words in them: 2, the first at mine.csv, line 5" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "content, reason",
-    [
-        (b"", "line 1: there are no columns 'text' and 'label', at least not both"),
-        (b"good,1\nbad,0\n", "line 1: there are no columns"),
-        (b"text,label\n", "there are no texts in mine.csv"),
-        (b"text,label\rgood,1\rbad,0\r", "line 1: a carriage return within the line"),
-        (b"text,label\ngood,1\nbad\n", "line 3: 1 columns where the first line has 2"),
-        (b"text,label\ngood,1\nbad,\n", "line 3: the label is empty"),
-        (b'text,label\ngood,1\nbad,"0\n1"\n', "line 3: the label is of several lines"),
-        (b'text,label\ngood,1\n"bad,0\nmore,0\n', "line 3: unexpected end of data"),
-        (b'text,label\ngood,1\n"bad" x,0\n', "line 3: ',' expected after '\"'"),
-        (b"text,label\ngood,1\nfine,1\n", "are of class '1'"),
-        (b"text,label\ngood,1\nfine,1\nbad,0\n", "classes with a single text: '0'. A class needs two"),
-        (b"text,label\ngood,a\nfine,b\nbad,c\nmore,d\n", "classes with a single text: 'a', 'b', 'c' and 1 more"),
-        (b"text,label\na good, red car,1\n", "line 2: 3 columns where the first line has 2. A text with a ','"),
-        (b"PK\x03\x04\x14\x00", "mine.csv is a zip file, as those of Excel are"),
-        (b"text,label\ngood,1\nsch\xf6n,1\n", "line 3: byte 0xf6 is not utf-8"),
-        ("text,label\ngood,1\n".encode("utf-16"), "line 1: byte 0xff is not utf-8"),
-        (b"\x00\x01\x02\x80" * 1000, "line 1: byte 0x80 is not utf-8"),
-    ],
-)
-def test_what_a_table_cannot_support_is_said_in_one_line(in_folder, content, reason):
+TABLES = {
+    b"": "mine.csv has no columns 'text' and 'label'",
+    b"good,1\nbad,0\n": "Line 1: 'good,1'. Choose with --text and --label",
+    b"text,label\n": "there are no texts in mine.csv",
+    b"text,label\rgood,1\rbad,0\r": "line 1: a carriage return in the line",
+    b"text,label\ngood,1\nbad\n": "line 3: 1 columns where the first line has 2",
+    b"text,label\ngood,1\nbad,\n": "line 3: the label is empty",
+    b'text,label\ngood,1\nbad,"0\n1"\n': "line 3: the label is of several lines",
+    b'text,label\ngood,1\n"bad,0\nmore,0\n': "line 3: unexpected end of data",
+    b"text,label\ngood,1\nfine,1\n": "are of class '1'",
+    b"text,label\na,1\nb,2\nc,3\nd,4\n": "with a single text: '1', '2', '3' and 1 more",
+    b"text,label\na good, red car,1\n": "line 2: 3 columns where the first line has 2. A text",
+    b"PK\x03\x04\x14\x00": "mine.csv is a zip file, as those of Excel are",
+    b"text,label\ngood,1\nsch\xf6n,1\n": "line 3: byte 0xf6 is not utf-8",
+    "text,label\ngood,1\n".encode("utf-16"): "line 1: byte 0xff is not utf-8",
+}
+
+
+@pytest.mark.parametrize("content", TABLES)
+def test_an_invalid_table_is_refused_in_one_line(in_folder, content):
     (in_folder / "mine.csv").write_bytes(content)
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(DataError) as error:
         prepare("mine.csv")
-    assert reason in stop.value.code and "\n" not in stop.value.code
+    assert TABLES[content] in str(error.value) and "\n" not in str(error.value)
     assert not os.path.exists("data/mine.npz")
 
 
-def test_the_data_file_has_the_name_of_the_folder_and_the_rights_that_the_person_wants(in_folder):
-    make_folder(in_folder / "v1.2", {f"{label}/{number}.txt": b"good" for label in "ab" for number in range(3)})
-    before = os.umask(0o077)
-    try:
-        prepare("v1.2")
-    finally:
-        os.umask(before)
-    assert os.stat("data/v1.2.npz").st_mode & 0o777 == 0o600
-
-
-def test_the_data_file_may_be_named_behind_an_option(in_folder, capsys):
-    write_table("mine.csv", ROWS)
-    prepare_texts.main(["mine.csv", "--seed", "2", "data/own.npz"])
-    assert os.listdir("data") == ["own.npz"]
-
-
-def test_other_refusals(in_folder, small_sample):
+def test_other_input_is_refused_in_one_line(in_folder, small_sample):
     write_table("mine.csv", ROWS)
     write_table("other.csv", [("new", "2"), ("old", "1")])
     make_folder(in_folder / "broken", {"a/1.txt": b"good", "b/2.txt": b"fine\nb\xffd"})
-    data_files.write("data/imdb.npz", small_sample)
+    data_file.write("data/imdb.npz", small_sample)
+    earlier = {name: small_sample[name] for name in data_file.ARRAYS}
+    np.savez("data/old.npz", **earlier, source="own texts, old.csv")
+    before = {path.name: path.read_bytes() for path in (in_folder / "data").iterdir()}
     refusals = {
         ("missing.csv",): "there is no file or folder missing.csv",
-        ("mine.csv", "--test", "other.csv"): "other.csv has the class '2', of which mine.csv has no text",
+        ("mine.csv", "--test", "other.csv"): "other.csv has the class '2', of which mine.csv has",
         ("mine.csv", "--test", "nowhere"): "there is no file or folder nowhere",
         ("mine.csv", "data/imdb.npz"): "data/imdb.npz holds other data",
+        ("mine.csv", "data/old.npz"): "layout of an earlier version.*prepare_texts.py",
         ("broken",): "2.txt, line 2: byte 0xff is not utf-8",
     }
     for arguments, reason in refusals.items():
-        with pytest.raises(SystemExit) as stop:
+        with pytest.raises(DataError, match=reason) as error:
             prepare(*arguments)
-        assert reason in stop.value.code and "\n" not in stop.value.code
-    for arguments in ["mine.csv", "mine.txt"], ["mine.csv", "--encoding", "utf-16"], ["mine.csv", "--encoding", "x"], \
-            ["mine.csv", "--test-size", "1"], ["mine.csv", "--seed", "-1"], \
-            ["mine.csv", "--test-size", "0.3", "--test", "other.csv"]:  # fmt: skip
-        with pytest.raises(SystemExit) as stop:
-            prepare(*arguments)
-        assert stop.value.code == 2
-    assert os.listdir("data") == ["imdb.npz"]
+        assert "\n" not in str(error.value)
+    assert {path.name: path.read_bytes() for path in (in_folder / "data").iterdir()} == before
 
 
-def train(module, monkeypatch, **constants):
-    for name, value in constants.items():
-        monkeypatch.setattr(module, name, value)
-    module.main()
-    script = module.__name__
-    with open(f"runs/{script}/result.json") as file:
-        return json.load(file), predict.Classifier(f"runs/{script}/model.keras")
+USAGE = ["mine.txt"], ["--encoding", "utf-16"], ["--encoding", "x"], ["--test-size", "1"], \
+    ["--seed", "-1"], ["--test-size", "0.3", "--test", "other.csv"]  # fmt: skip
+EMPTY = [""], ["--test", ""], ["--test="]
 
 
-def test_two_classes_of_ones_own_train_and_predict_by_name(in_folder, monkeypatch):
-    rows = [(f"it was {'great' if number % 2 else 'awful'}", "ham" if number % 2 else "spam") for number in range(200)]
-    prepare(write_table("mine.csv", rows))
-    result, classifier = train(
-        imdb_lstm, monkeypatch, DATA_FILE="data/mine.npz", EPOCHS=30, BATCH_SIZE=16, LEARNING_RATE=0.01
-    )
-    assert result["classes"] == ["ham", "spam"] and result["source"].startswith("own texts, mine.csv")
-    assert result["test_accuracy"] == 1
-    answers = predict.answer(classifier, ["it was great", "it was awful"])
-    assert [answer["class"] for answer in answers] == ["ham", "spam"]
+@pytest.mark.parametrize("arguments", [*USAGE, *EMPTY])
+def test_an_invalid_command_line_is_refused(in_folder, capsys, arguments):
+    write_table("mine.csv", ROWS)
+    with pytest.raises(SystemExit) as stop:
+        prepare("mine.csv", *arguments)
+    assert stop.value.code == 2 and os.listdir() == ["mine.csv"]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert ("an argument is empty" in last) == (arguments in EMPTY)
 
 
-def test_any_number_of_classes_of_ones_own(in_folder, monkeypatch, capsys):
-    names = ["billing", "delivery", "other", "returns", "praise"]
-    rows = [(f"about {names[number % 5]}", names[number % 5]) for number in range(250)]
-    prepare(write_table("mine.csv", rows))
-    result, classifier = train(
-        reuters_rnn, monkeypatch, DATA_FILE="data/mine.npz", EPOCHS=20, BATCH_SIZE=16, LEARNING_RATE=0.01
-    )
-    assert result["classes"] == sorted(names) and result["test_accuracy"] == 1
-    assert predict.answer(classifier, ["about returns"])[0]["class"] == "returns"
-    assert re.search(r"\breturns +20\.0% 100\.0%", capsys.readouterr().out)
-    monkeypatch.setattr(imdb_lstm, "DATA_FILE", "data/mine.npz")
-    with pytest.raises(SystemExit, match="data/mine.npz has 5 classes, and this script tells two apart"):
-        imdb_lstm.load_data()
+def test_the_program_runs_in_the_c_locale_with_names_that_are_not_ascii(in_folder, monkeypatch):
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    rows = [(f"schön {row}", "größer" if row % 2 else "gut") for row in range(9)]
+    write_table("müde.csv", rows)
+    process = run(ROOT / "prepare_texts.py", in_folder, "müde.csv", "--seed", "2", "data/ü.npz")
+    assert process.returncode == 0, process.stderr
+    assert bytes(data_file.read("data/ü.npz")["classes"]).decode() == "größer\ngut"
+
+
+def test_a_script_loads_the_data_file(in_folder, monkeypatch):
+    data, names = prepare(write_table("mine.csv", [(text, text[-9:-6]) for text, _ in ROWS]))
+    monkeypatch.setattr(reuters_rnn, "DATA_FILE", "data/mine.npz")
+    (x_train, _), (_, y_test), vocabulary, classes, vectors, about = reuters_rnn.load_data()
+    assert np.array_equal(np.concatenate(x_train), data["x_train"])
+    assert np.array_equal(y_test, data["y_test"]) and np.array_equal(vectors, data["vectors"])
+    assert classes == names and vocabulary == words_of(data) and about == data_file.about_of(data)

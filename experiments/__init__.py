@@ -1,0 +1,1 @@
+"""Programs that measure. They run as modules from the root: python -m experiments.reproduce"""

@@ -1,0 +1,317 @@
+"""Compares the times of our scripts with those of common code, and writes results/benchmark.md.
+
+    python -m experiments.benchmark                   all parts, over an hour on two cores
+    python -m experiments.benchmark epochs startup    these parts; the others keep their figures
+
+The contestants run in turn, once in each of several rounds. The ratio is the median over the
+rounds, with the minimum and maximum in brackets: seconds on a shared machine vary more.
+
+    epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, all texts padded to
+              one length (plain), and the same LSTM in PyTorch if torch is installed.
+    startup   From the start of the process to the first batch, and peak memory (Linux).
+    accuracy  From the start of the process until validation accuracy, split by movie, has reached
+              86.6 % at the end of an epoch: our defaults, and two published recipes.
+"""
+
+import collections
+import functools
+import importlib.util
+import json
+import os
+import random
+import statistics
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from corpus import command
+from experiments import tools
+from experiments.recipes import IMDB_SCRIPTS, RECIPES
+
+STORE = tools.RESULTS / "benchmark.json"
+ENOUGH = 0.866  # validation accuracy to reach: the published test accuracy of lab_dropout
+NTH = 5  # one of so many batches of ours and PyTorch's is timed, and scaled to a whole epoch
+
+
+def seconds_of(run, *arguments, **options):
+    start = time.perf_counter()
+    run(*arguments, **options)
+    return time.perf_counter() - start
+
+
+def measure(contestants, rounds):
+    """Calls each of {name: function that returns seconds} in turn; returns {name: [seconds]}."""
+    seconds = collections.defaultdict(list)
+    for turn in range(1, rounds + 1):
+        for name, run in contestants.items():
+            seconds[name].append(run())
+            print(f"round {turn} of {rounds}: {name} {seconds[name][-1]:.1f} s", flush=True)
+    return dict(seconds)
+
+
+def load(name, changes):
+    """Returns a recipe's script as a module, and its training texts and labels."""
+    module = RECIPES[name].configure(**changes)
+    (texts, labels), *_ = module.load_data()
+    return module, tools.cut(module, texts), labels
+
+
+def in_keras(name, changes, padded):
+    """Returns the seconds of an epoch with all texts padded, or with our batches of the script."""
+    module, texts, labels = load(name, changes)
+    epoch = (module if padded else module.original).batches(texts, labels)
+    # Every NTH batch by width, so that their mean width is that of the epoch.
+    batches = sorted(epoch.as_numpy_iterator(), key=lambda batch: batch[0].shape[1])[2::NTH]
+    random.Random(1).shuffle(batches)
+    shapes = [tf.TensorSpec((None,) * part.ndim, part.dtype) for part in batches[0]]
+    dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=tuple(shapes))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
+    model = module.build_model(None, *[46] * (module.__name__ == "reuters_rnn"))
+    model.fit(dataset.take(2), shuffle=False, verbose=0)
+    fraction = sum(len(ids) for ids, _ in batches) / len(texts)
+    return seconds_of(model.fit, dataset, shuffle=False, verbose=0) / fraction
+
+
+def in_torch(name, changes, packed):
+    """Returns the seconds of an epoch of one LSTM in PyTorch, with texts padded or packed."""
+    import torch
+
+    module, texts, labels = load(name, changes)
+    embedding = torch.nn.Embedding(module.VOCAB_SIZE, module.EMBEDDING_DIM)
+    lstm = torch.nn.LSTM(module.EMBEDDING_DIM, module.LSTM_UNITS, batch_first=True)
+    dense = torch.nn.Linear(module.LSTM_UNITS, 1)
+    optimizer = torch.optim.Adam(torch.nn.ModuleList([embedding, lstm, dense]).parameters())
+    loss_of = torch.nn.BCEWithLogitsLoss()
+    ids = torch.from_numpy(keras.utils.pad_sequences(texts, module.MAX_LENGTH, padding="post"))
+    lengths = torch.tensor([len(text) for text in texts])
+    labels = torch.from_numpy(labels).float()
+
+    def train(count):
+        for rows in torch.randperm(len(texts))[:count].split(module.BATCH_SIZE):
+            vectors = embedding(ids[rows])
+            if packed:
+                pack = torch.nn.utils.rnn.pack_padded_sequence
+                vectors = pack(vectors, lengths[rows], batch_first=True, enforce_sorted=False)
+            _, (last_output, _) = lstm(vectors)
+            loss = loss_of(dense(last_output[-1]).squeeze(-1), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    train(2 * module.BATCH_SIZE)
+    # Backpropagation through packed texts is slow: a tenth of the others' batches.
+    count = len(texts) // NTH // (10 if packed else 1)
+    return seconds_of(train, count) * len(texts) / count
+
+
+def output_of(call):
+    """Calls a function of this module in a process of its own; returns what it returned."""
+    code = f"import json; from experiments import benchmark as b; print(json.dumps(b.{call}))"
+    return json.loads(tools.run_code(code, ".")[-1][-1])
+
+
+def epochs(rounds):
+    """Measures the part `epochs`."""
+    models = {"LSTM(100)": ("brownlee", {}), "Reuters GRU(32)": ("reuters_gru", {})}
+    models["BiLSTM(64)"] = "keras_bilstm", {"MAX_LENGTH": 500, "BATCH_SIZE": 64}
+    models["CNN-LSTM(70)"] = "keras_cnn_lstm", {"MAX_LENGTH": 500}
+    seconds, sources = {}, []
+    for model, recipe in models.items():
+        sources.append(RECIPES[recipe[0]].configure().load_data()[-1]["source"])
+        calls = {"ours": f"in_keras{(*recipe, False)}", "plain": f"in_keras{(*recipe, True)}"}
+        if model == "LSTM(100)" and importlib.util.find_spec("torch"):
+            calls["PyTorch padded"] = f"in_torch{(*recipe, False)}"
+            calls["PyTorch packed"] = f"in_torch{(*recipe, True)}"
+        calls = {f"{model}, {name}": functools.partial(output_of, calls[name]) for name in calls}
+        seconds |= measure(calls, rounds)
+    return {"seconds": seconds, "sources": sources}
+
+
+def write_keras_file(path):
+    """Writes data/imdb.npz in the format of Keras's imdb.npz: pickled lists of ranks."""
+    arrays = {}
+    with np.load("data/imdb.npz") as file:
+        for part in "train", "test":
+            texts = np.split(file[f"x_{part}"] - 3, np.cumsum(file[f"{part}_lengths"])[:-1])
+            arrays[f"x_{part}"] = np.array([text[1:].tolist() for text in texts], dtype=object)
+            arrays[f"y_{part}"] = file[f"y_{part}"]
+    np.savez_compressed(path, **arrays)
+
+
+# Keras imports the first four if they are installed; requirements.txt does not install them.
+BARE = "import sys; sys.modules |= dict.fromkeys(['pandas', 'scipy', 'sklearn', 'torch'])\n"
+STARTUP = {
+    "importing TensorFlow and Keras only": "import keras, tensorflow",
+    "ours": """
+import imdb_lstm
+(x_train, y_train), *_ = imdb_lstm.load_data()
+next(iter(imdb_lstm.batches(x_train, y_train)))
+""",
+    "keras.datasets": """
+import keras, tensorflow
+from keras.src.datasets import imdb
+imdb.get_file = lambda **_: "imdb.npz"  # Keras would check its hash and take it from its cache
+(x_train, y_train), (x_test, y_test) = imdb.load_data(num_words=30_000)
+x_train, x_test = (keras.utils.pad_sequences(x, 400) for x in (x_train, x_test))
+next(iter(tensorflow.data.Dataset.from_tensor_slices((x_train, y_train)).batch(128)))
+""",
+}
+
+
+def startup(rounds):
+    """Measures the part `startup`."""
+    memory = collections.defaultdict(list)
+    with tools.folder_with_data() as folder:
+        write_keras_file(os.path.join(folder, "imdb.npz"))
+
+        def run(name):
+            seconds, peak, _ = tools.run_code(BARE + STARTUP[name], folder)
+            memory[name].append(peak)
+            return seconds
+
+        run("ours")  # so that TensorFlow's files are in the file cache for all
+        memory.clear()
+        seconds = measure({name: functools.partial(run, name) for name in STARTUP}, rounds)
+    return {"seconds": seconds, "memory": memory}
+
+
+def reach(name, seed):
+    """Trains until validation accuracy is ENOUGH, at most EPOCHS; returns it for each epoch."""
+    module = RECIPES[name].configure(SEED=seed)
+    keras.utils.set_random_seed(seed)
+    (x, y), *_, stored, _ = module.load_data()
+    size = len(x) // 5
+    model = module.build_model(tools.initial_vectors(module, stored))
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda _, logs: setattr(model, "stop_training", logs["val_accuracy"] >= ENOUGH)
+    )
+    data, validation = module.batches(x[size:], y[size:]), module.batches(x[:size], y[:size])
+    options = {"epochs": module.EPOCHS, "callbacks": [stop], "shuffle": False, "verbose": 2}
+    return model.fit(data, validation_data=validation, **options).history["val_accuracy"]
+
+
+def accuracy(rounds):
+    """Measures the part `accuracy`; a round is a seed."""
+    histories = collections.defaultdict(list)
+
+    def run(name):
+        call = f"reach({name!r}, {len(histories[name]) + 1})"
+        histories[name].append(output_of(call))
+        print(f"{name}: {histories[name][-1]}")
+
+    names = *IMDB_SCRIPTS, "brownlee", "lab_dropout"
+    seconds = measure({name: functools.partial(seconds_of, run, name) for name in names}, rounds)
+    with tools.folder_with_data() as folder:
+        code = "import imdb_lstm; imdb_lstm.main()"
+        whole = measure({"whole run": lambda: tools.run_code(code, folder)[0]}, rounds)
+    return {"seconds": seconds | whole, "histories": histories}
+
+
+def ratio(slower, faster):
+    """Returns the median ratio of two lists by round, with the range; nothing for equal lists."""
+    if slower == faster:
+        return ""
+    ratios = [one / other for one, other in zip(slower, faster)]
+    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+
+
+def report_epochs(figures):
+    seconds, rows = figures["seconds"], []
+    for name, values in seconds.items():
+        reference = seconds[f"{name.split(',')[0]}, ours"]
+        rows.append([name, f"{statistics.median(values):.0f}", ratio(values, reference)])
+    return f"""## An epoch
+
+Equal model, optimizer, batch size and MAX_LENGTH, 500. One of {NTH} batches was run, one of
+{10 * NTH} with packed texts. The earlier version ran whole epochs of the plain script, with a wait of
+TensorFlow's autotuner at the end. Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
+
+{tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
+"""
+
+
+def report_startup(figures):
+    seconds, memory, rows = figures["seconds"], figures["memory"], []
+    for name, values in seconds.items():
+        columns = [name, f"{statistics.median(values):.1f}", ratio(values, seconds["ours"])]
+        columns += [f"{statistics.median(memory[name]):.0f}", ratio(memory[name], memory["ours"])]
+        rows.append(columns)
+    return f"""## To the first batch
+
+From the start of the process, with only the packages of requirements.txt. `keras.datasets` reads
+the same reviews from a file of its format.
+
+{tools.table(["loader", "seconds", "ratio to ours", "peak memory, MiB", "ratio to ours"], rows)}
+"""
+
+
+def report_accuracy(figures):
+    seconds, rows = figures["seconds"], []
+    for name, histories in figures["histories"].items():
+        late = ["" if max(history) >= ENOUGH else " (not reached)" for history in histories]
+        each = ", ".join(f"{value:.0f}{note}" for value, note in zip(seconds[name], late))
+        count = ", ".join(str(len(history)) for history in histories)
+        best = f"{statistics.mean(map(max, histories)):.1%}"
+        rows.append([f"`{name}`", each, count, best, ratio(seconds[name], seconds["imdb_lstm"])])
+    head = (
+        "recipe",
+        "seconds by seed",
+        "epochs by seed",
+        "best accuracy, mean",
+        "ratio to imdb_lstm",
+    )
+    whole = ", ".join(f"{value:.0f}" for value in seconds["whole run"])
+    return f"""## To {ENOUGH:.1%} validation accuracy
+
+From the start of the process to the end of the first epoch that reaches it, or of the last epoch.
+The seeds are 1, 2, 3 and so on. Validation is the first fifth of train, split by movie. `brownlee`
+and `lab_dropout` train on reviews padded to 500 words.
+
+{tools.table(head, rows)}
+
+A whole run of `imdb_lstm.py`, from the command to the last line: {whole} s.
+"""
+
+
+PARTS = {"epochs": (epochs, report_epochs), "startup": (startup, report_startup)}
+PARTS["accuracy"] = accuracy, report_accuracy
+
+
+def write_report(figures):
+    """Writes benchmark.md from {part: figures}; the text of a part without a program is stored."""
+    sections = ["# Times\n\nWritten by `python -m experiments.benchmark`.\n"]
+    for part, stored in figures.items():
+        text = PARTS[part][1](stored) if part in PARTS else stored["text"]
+        earlier = f"; {tools.EARLIER}" if "version" in stored else ""
+        sections.append(f"{text}\n{stored['machine']}; rounds: {stored['rounds']}{earlier}.\n")
+    tools.write(tools.RESULTS / "benchmark.md", "\n".join(sections))
+
+
+def main(arguments=None):
+    parser = command.parser(__doc__, prog="python -m experiments.benchmark")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=", ".join(PARTS) + "; default: all"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    options = command.parse(parser, arguments)
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    tools.require_data("imdb", "reuters")
+    figures = json.loads(STORE.read_text()) if STORE.exists() else {}
+    for part in options.parts or PARTS:
+        machine = tools.machine(tools.versions())
+        figures[part] = {"machine": machine, "rounds": options.rounds} | PARTS[part][0](
+            options.rounds
+        )
+        tools.write(STORE, json.dumps(figures, indent=1) + "\n")
+    write_report(figures)
+    print(f"written: {tools.RESULTS / 'benchmark.md'}")
+
+
+if __name__ == "__main__":
+    command.start(main)

@@ -1,0 +1,244 @@
+"""Runs recipes through the training scripts, several seeds each; rewrites the tables and plots.
+
+    python -m experiments.reproduce                         our five defaults and the baselines
+    python -m experiments.reproduce brownlee lab_dropout    these recipes
+    python -m experiments.reproduce all --seeds 1           all recipes and baselines
+    python -m experiments.reproduce --list                  the recipes and their stored figures
+    python -m experiments.reproduce --again imdb_lstm       repeat stored runs
+
+A finished run is a line of results/runs.jsonl: recipe, seed, code, constants, data, machine,
+versions, figures and history. A run that is stored with the same code, constants and data is not
+repeated without --again, so an interrupted command resumes. Lines with "version": 1 were measured
+with the earlier version of the scripts; the tables show them where a recipe has no other runs.
+
+Runs of the scripts themselves can be stored from Python:
+reproduce.store([reproduce.read_run("runs/imdb_lstm-20261125-223010-551183")])
+"""
+
+import collections
+import csv
+import inspect
+import json
+import pathlib
+import statistics
+
+import keras
+
+from corpus import DataError, command
+from experiments import baselines, plots, tools
+from experiments.baselines import BASELINES
+from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS
+
+RUNS = tools.RESULTS / "runs.jsonl"
+FIGURES = "accuracy", "loss", "val_accuracy", "val_loss", "test_accuracy", "test_loss"
+FIGURES += "epochs", "best_epoch", "seconds", "device"
+
+
+def identity(name, seed):
+    """Returns what a run of a recipe would have today: its code, constants and data."""
+    if name in BASELINES:
+        script = tools.configure(BASELINES[name][1])
+        constants = tools.constants_of(script)
+        constants = {key: constants[key] for key in ("DATA_FILE", "VOCAB_SIZE", "MAX_LENGTH")}
+        source = inspect.getsource(baselines) + inspect.getsource(script.batches)
+    else:
+        script = RECIPES[name].configure(SEED=seed)
+        constants, source = tools.constants_of(script), tools.source_of(script)
+    same = {"recipe": name, "seed": seed, "code": tools.code_of(source), "constants": constants}
+    return same | {"fingerprint": tools.fingerprint(script.DATA_FILE)}
+
+
+def is_current(run):
+    """Tells whether today's recipe would repeat this run; without a data file, on any data."""
+    today = identity(run["recipe"], run["seed"])
+    today["fingerprint"] = today["fingerprint"] or run["fingerprint"]
+    return all(run[key] == value for key, value in today.items())
+
+
+def read_run(folder):
+    """Returns a finished run of this machine, a folder in runs/, as a line of runs.jsonl.
+
+    Raises DataError if the run is unfinished, or its code and constants are those of no recipe.
+    """
+    folder = pathlib.Path(folder)
+    if not (folder / "result.json").exists():
+        raise DataError(f"{folder} has no result.json: the run is unfinished.")
+    result = json.loads((folder / "result.json").read_text())
+    run = {"recipe": "", "seed": result["constants"]["SEED"]}
+    run["code"] = tools.code_of((folder / "code.py").read_text(encoding="utf-8"))
+    run["constants"] = result["constants"]
+    run["fingerprint"] = result["about"].get("fingerprint")
+    run["versions"] = {name: value.split()[0] for name, value in result["versions"].items()}
+    run["machine"] = tools.machine(run["versions"])
+    run["source"] = result["about"]["source"]
+    run |= {name: result[name] for name in FIGURES if name in result}
+    run["parameters"] = keras.models.load_model(
+        folder / "model.keras", compile=False
+    ).count_params()
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # Without validation, CSVLogger writes "NA" into its columns.
+    columns = [name for name, value in rows[0].items() if name != "epoch" and value != "NA"]
+    run["history"] = {column: [float(row[column]) for row in rows] for column in columns}
+    for name, recipe in RECIPES.items():
+        if recipe.script == result["script"] and is_current(run | {"recipe": name}):
+            return run | {"recipe": name}
+    raise DataError(f"{folder}: no recipe has its code, constants and data.")
+
+
+def train(name, seed):
+    """Runs a recipe in a process and a folder of its own and returns its line of runs.jsonl."""
+    with tools.folder_with_data() as folder:
+        if name in BASELINES:
+            call = f"from experiments import baselines as b; run = b.run({name!r}, {seed})"
+            tools.run_code(f"{call}; import json; json.dump(run, open('run.json', 'w'))", folder)
+            run = json.loads(pathlib.Path(folder, "run.json").read_text())
+            run |= {"machine": tools.machine(tools.versions()), "versions": tools.versions()}
+            return identity(name, seed) | run
+        recipe = f"from experiments.recipes import RECIPES; recipe = RECIPES[{name!r}]"
+        tools.run_code(f"{recipe}; recipe.configure(SEED={seed}).main()", folder)
+        return read_run(*pathlib.Path(folder, "runs").iterdir())
+
+
+def stored_runs():
+    """Returns the lines of runs.jsonl as dicts."""
+    lines = RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def runs_to_show():
+    """Returns {recipe: runs by seed}: the current ones or, where there are none, the earlier."""
+    current, earlier = collections.defaultdict(dict), collections.defaultdict(dict)
+    for run in stored_runs():
+        name, seed = run["recipe"], run["seed"]
+        if "version" in run:
+            earlier[name][seed] = run
+        elif name in RECIPES | BASELINES and is_current(run):
+            current[name][seed] = run
+    groups = earlier | current
+    names = [name for name in RECIPES | BASELINES if name in groups]
+    return {name: [groups[name][seed] for seed in sorted(groups[name])] for name in names}
+
+
+def store(runs):
+    """Appends finished runs to runs.jsonl and rewrites the tables and plots."""
+    lines = (json.dumps(run) + "\n" for run in [*stored_runs(), *runs])
+    tools.write(RUNS, "".join(lines))
+    shown = runs_to_show()
+    report(shown)
+    plots.draw(shown, [run for run in stored_runs() if "topics" in run])
+
+
+def mean_and_deviation(runs):
+    """Returns the mean test accuracy, its standard deviation and the number of seeds."""
+    values = [100 * run["test_accuracy"] for run in runs]
+    deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    mark = " †" if "version" in runs[0] else ""
+    return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
+
+
+def row(runs):
+    """Returns the columns that the tables of recipes have in common."""
+    each = ", ".join(f"{100 * run['test_accuracy']:.2f}" for run in runs)
+    seconds = min(run["seconds"] / run["epochs"] for run in runs)
+    epochs = statistics.mean(run["epochs"] for run in runs)
+    columns = f"{runs[0]['parameters']:,}", f"{epochs:.1f}", f"{seconds:.0f}"
+    return [mean_and_deviation(runs), each, *columns]
+
+
+def report(runs):
+    """Writes results.md from {recipe: runs by seed}."""
+    columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
+
+    def rows(names, script=""):
+        return [[f"`{name}{script}`", *row(runs[name])] for name in filter(runs.get, names)]
+
+    base = []
+    for name in filter(runs.get, BASELINES):
+        what = BASELINES[name][0].__doc__.splitlines()[0]
+        base.append([f"`{name}`", what, mean_and_deviation(runs[name])])
+    published = []
+    for name in filter(runs.get, PUBLISHED):
+        recipe = PUBLISHED[name]
+        note = "; ".join(filter(None, (recipe.source, recipe.note)))
+        figure, script = recipe.published or "none", f"`{recipe.script}.py`"
+        published.append([f"`{name}`", script, figure, *row(runs[name]), note])
+    everything = [run for group in runs.values() for run in group]
+    machines = "; ".join(sorted({run["machine"] for run in everything}))
+    sources = "; ".join(sorted({run["source"] for run in everything}))
+    text = f"""# Results
+
+Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
+the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
+the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
+on Reuters. Seconds per epoch are those of the fastest seed, because other work ran on the machines.
+
+† {tools.EARLIER} of the scripts, whose published recipes had
+batches of texts of similar length and only the constants of the scripts.
+
+Machines: {machines}.
+Data: {sources}.
+(`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
+`aclImdb_v1.tar.gz`.)
+
+Plots: validation accuracy [against time](accuracy_against_time.png), recall of the Reuters topics
+[against their frequency](recall_against_frequency.png), test accuracy
+[against the number of words](accuracy_against_length.png), [overfitting](overfitting.png).
+
+## Defaults
+
+{tools.table(["script", *columns], rows(DEFAULTS, ".py"))}
+
+## Baselines
+
+{tools.table(["baseline", "model", columns[0]], base)}
+
+## Variations of the defaults
+
+{tools.table(["recipe", *columns], rows(VARIATIONS))}
+
+## Published recipes
+
+A recipe without a published figure was published without one, or with an approximate one.
+
+{tools.table(["recipe", "script", "published", *columns, "source and notes"], published)}
+"""
+    tools.write(tools.RESULTS / "results.md", text)
+
+
+def main(arguments=None):
+    everything = RECIPES | BASELINES
+    parser = command.parser(__doc__, prog="python -m experiments.reproduce")
+    parser.add_argument("recipes", nargs="*", metavar="NAME", help="recipe, baseline, or `all`")
+    parser.add_argument("--seeds", type=int, default=3, help="how many; default: 3")
+    parser.add_argument("--list", action="store_true", help="list the recipes and their figures")
+    parser.add_argument("--again", action="store_true", help="repeat runs that are stored already")
+    options = command.parse(parser, arguments)
+    names = options.recipes or [*DEFAULTS, *BASELINES]
+    names = list(everything) if "all" in names else names
+    for name in names:
+        if name not in everything:
+            parser.error(f"there is no recipe {name!r}; --list names all recipes")
+    if options.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    shown = runs_to_show()
+    if options.list:
+        for name in everything:
+            figure = RECIPES[name].published if name in RECIPES else None
+            ours = mean_and_deviation(shown[name]) if name in shown else "-"
+            print(f"{name:28} published {figure or '-'!s:6}  ours {ours}")
+        return
+    tools.require_data("imdb", "reuters")
+    jobs = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
+    current = [run for runs in shown.values() for run in runs if "version" not in run]
+    done = set() if options.again else {(run["recipe"], run["seed"]) for run in current}
+    jobs = [job for job in jobs if job not in done]
+    for number, (name, seed) in enumerate(jobs, 1):
+        print(f"run {number} of {len(jobs)}: {name}, seed {seed}", flush=True)
+        store([train(name, seed)])
+    store([])
+    print(f"{len(jobs)} runs; written: {tools.RESULTS / 'results.md'}")
+
+
+if __name__ == "__main__":
+    command.start(main, "finished runs are stored")

@@ -1,0 +1,53 @@
+"""Trains word vectors on IMDB's training reviews, for imdb_pretrained_lstm.py.
+
+    python -m experiments.train_vectors
+
+It writes data/word2vec.100d.vec and data/fasttext.100d.vec in word2vec's text format, and prints
+the nearest neighbours of ten words. Test reviews are not read.
+
+word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
+of a word from those of its character n-grams: Bojanowski et al. 2017,
+https://arxiv.org/abs/1607.04606. Both are trained by gensim as skip-gram with negative sampling.
+"""
+
+import os
+
+import gensim
+import numpy as np
+
+from corpus import command
+from corpus.words import FIRST_WORD_ID
+from experiments import tools
+
+DIMENSION = 100
+EPOCHS = 5
+SEED = 1
+WORDS = "good awful superb boring film actress horror funny director ten".split()
+
+
+def sentences(texts, vocabulary):
+    """Returns texts of ids as lists of words."""
+    words = np.array(vocabulary, dtype=object)
+    return [words[text[text >= FIRST_WORD_ID] - FIRST_WORD_ID].tolist() for text in texts]
+
+
+def main():
+    tools.require_data("imdb")
+    (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
+    reviews = sentences(texts, vocabulary)
+    settings = dict(vector_size=DIMENSION, sg=1, window=5, min_count=5, epochs=EPOCHS)
+    for kind, name in (gensim.models.Word2Vec, "word2vec"), (gensim.models.FastText, "fasttext"):
+        print(f"training {name} ...", flush=True)
+        vectors = kind(reviews, **settings, seed=SEED, workers=2).wv
+        path = f"data/{name}.{DIMENSION}d.vec"
+        vectors.save_word2vec_format(path + ".part")
+        os.replace(path + ".part", path)
+        print(f"{path}: {len(vectors):,} words")
+        for word in WORDS:
+            if word in vectors:
+                near = ", ".join(near for near, _ in vectors.most_similar(word, topn=5))
+                print(f"  {word:10} {near}")
+
+
+if __name__ == "__main__":
+    command.start(main)

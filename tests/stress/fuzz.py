@@ -1,0 +1,226 @@
+"""Feeds damaged and generated input to everything that reads a file or a text.
+
+    python -m tests.stress.fuzz                                  10,000 inputs for each reader
+    python -m tests.stress.fuzz --inputs 200000 table vectors
+
+A reader passes if it accepts an input, or refuses it in one line, within TIME_LIMIT. A traceback is
+a failure and is shown with the smallest input that hypothesis finds for it. An input is a valid
+file with bytes changed, removed or inserted, a part of one, or hypothesis's own bytes.
+"""
+
+import contextlib
+import io
+import json
+import pathlib
+import re
+import tarfile
+import tempfile
+import time
+from unittest import mock
+
+import hypothesis
+import keras
+import numpy as np
+from hypothesis import strategies
+
+import download_imdb
+import download_reuters
+import imdb_lstm
+import imdb_pretrained_lstm
+import predict
+import prepare_texts
+from corpus import DataError, command, data_file, raw
+
+TIME_LIMIT = 10  # seconds for one input
+AT_ONCE = 10_000  # inputs in a row; hypothesis remembers them, which makes long rows slow
+
+
+def damaged(valid):
+    """A strategy: a valid file in which up to four pieces are replaced, or a part of it."""
+    places = strategies.integers(0, len(valid))
+    cut = strategies.tuples(places, strategies.integers(0, 40), strategies.binary(max_size=12))
+
+    def apply(cuts):
+        content = valid
+        for start, length, new in cuts:
+            content = content[:start] + new + content[start + length :]
+        return content
+
+    parts = places.map(lambda end: valid[:end])
+    return strategies.lists(cut, min_size=1, max_size=4).map(apply) | parts
+
+
+def check_one_line(reason):
+    assert isinstance(reason, str) and re.fullmatch(".+\n*", reason), f"not one line: {reason!r}"
+
+
+@contextlib.contextmanager
+def refusals():
+    """Accepts a refusal in one line, and no other error."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    except (SystemExit, DataError) as error:
+        check_one_line(error.code if isinstance(error, SystemExit) else str(error))
+
+
+# Valid files
+REVIEW = b"A g\xc3\xb6od film.<br />It's long."
+URLS = b"http://www.imdb.com/title/tt0064354/usercomments\n" * 2
+WIRE = b"<TOPICS><D>%s</D></TOPICS>\n<BODY>Oil &lt;up> 3 pct.\n Reuter\n&#3;</BODY>\n"
+WIRES = WIRE % b"earn" + WIRE % b"acq" + WIRE % b"cocoa"
+TABLE = b'text,label\n"a ""good"" film,\nlong",1\nbad,0\ngood,1\nawful,0\n\xc3\xa4,1\n'
+VECTORS = b"3 4\nthe 0.1 -0.2 3e-1 4\n. . 1 2 3 4\ngood 5 6 7 8 \n"
+
+
+def valid_archive():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in "train/pos/0_9.txt", "test/neg/0_1.txt":
+            member = tarfile.TarInfo(f"aclImdb/{name}")
+            member.size = len(REVIEW)
+            archive.addfile(member, io.BytesIO(REVIEW))
+    return buffer.getvalue()
+
+
+def valid_data():
+    buffer = io.BytesIO()
+    texts, test = ["a fine film", "a poor film"], ["fine"]
+    np.savez(buffer, **data_file.from_texts(texts, [1, 0], test, [1], ["bad", "good"], "fuzz"))
+    return buffer.getvalue()
+
+
+def valid_run():
+    """Returns {name: bytes} of a run's folder as a training script writes it, without training."""
+    layers = [keras.layers.Embedding(10, 2), keras.layers.GlobalMaxPooling1D()]
+    layers.append(keras.layers.Dense(1, activation="sigmoid"))
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), *layers])
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/model.keras")
+        content = pathlib.Path(folder, "model.keras").read_bytes()
+    constants = {"MAX_LENGTH": 4, "VOCAB_SIZE": 10}
+    result = {"script": "imdb_lstm", "classes": ["negative", "positive"], "constants": constants}
+    result |= {"about": {"source": "fuzz", "words": "keras"}, "test_accuracy": 0.5}
+    return {
+        "model.keras": content,
+        "vocabulary.txt": b"the\nfilm\ng\xc3\xb6od",
+        "result.json": json.dumps(result).encode(),
+    }
+
+
+# Readers: each takes the bytes of a file, or of texts, and may write into the current folder.
+def write(path, content):
+    pathlib.Path(path).write_bytes(content)
+    return path
+
+
+def archive(content):
+    for _ in raw.files(write("corpus.tar.gz", content), re.compile("")):
+        pass
+
+
+def reviews(content):
+    names = [f"{part}/{label}/0_1.txt" for part in ("train", "test") for label in ("pos", "neg")]
+    names += ["train/urls_pos.txt", "train/urls_neg.txt"]
+    download_imdb.from_files([(name, content) for name in names], "fuzz")
+
+
+def training(content):
+    with mock.patch.object(imdb_lstm, "DATA_FILE", write("data.npz", content)):
+        imdb_lstm.load_data()
+
+
+def vectors(content):
+    constants = {"VOCAB_SIZE": 10, "EMBEDDING_DIM": 4, "LSTM_UNITS": 1}
+    constants["VECTORS_FILE"] = write("vectors.txt", content)
+    with mock.patch.multiple(imdb_pretrained_lstm, **constants):
+        with contextlib.suppress(ValueError):  # what is no number is numpy's to say
+            imdb_pretrained_lstm.build_model(["the", "film", "good"])
+
+
+def run(files):
+    for name, content in files.items():
+        write(f"run/{name}", content)
+    predict.main(["run", "a good film", "the"])
+
+
+def texts(content, classifier):
+    stdin = io.TextIOWrapper(io.BytesIO(content))
+    with mock.patch("sys.stdin", stdin), mock.patch("predict.Classifier", lambda _: classifier):
+        predict.main(["run", "--words"])
+
+
+def readers():
+    """Returns {name: (reader, strategy of its input)}."""
+    files = valid_run()
+    pathlib.Path("run").mkdir()
+    with refusals():
+        run(files)
+    classifier = predict.Classifier("run")
+    data, table = damaged(valid_data()), damaged(TABLE)
+    any_bytes = strategies.binary(max_size=200) | strategies.text(max_size=100).map(str.encode)
+
+    def part_of_run(name):
+        return lambda content: run(files | {name: content}), damaged(files[name])
+
+    return {
+        "archive": (archive, damaged(valid_archive()) | any_bytes),
+        "reviews": (reviews, damaged(REVIEW) | damaged(URLS)),
+        "wires": (lambda text: download_reuters.from_files([("", text)], "fuzz"), damaged(WIRES)),
+        "data": (lambda content: data_file.read(write("data.npz", content)), data | any_bytes),
+        "training": (training, data),
+        "table": (lambda text: prepare_texts.main([write("a.csv", text)]), table | any_bytes),
+        "vectors": (vectors, damaged(VECTORS) | any_bytes),
+        "result": part_of_run("result.json"),
+        "vocabulary": part_of_run("vocabulary.txt"),
+        "model": part_of_run("model.keras"),
+        "texts": (lambda content: texts(content, classifier), any_bytes),
+    }
+
+
+def attack(reader, strategy, inputs, repeatable=True):
+    """Runs a reader on inputs in the current folder and raises its first failure.
+
+    Returns the seconds of the slowest input.
+    """
+    slowest = 0.0
+
+    options = {"max_examples": inputs, "derandomize": repeatable, "deadline": None}
+    options |= {"database": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+
+    @hypothesis.settings(**options)
+    @hypothesis.given(strategy)
+    def read(content):
+        nonlocal slowest
+        start = time.perf_counter()
+        with refusals():
+            reader(content)
+        seconds = time.perf_counter() - start
+        slowest = max(slowest, seconds)
+        assert seconds < TIME_LIMIT, f"it took {seconds:.0f} s"
+
+    read()
+    return slowest
+
+
+def main():
+    parser = command.parser(__doc__)
+    parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
+    parser.add_argument("--inputs", type=int, default=10_000, help="for each; default: 10,000")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        every = readers()
+        if unknown := set(options.readers) - set(every):
+            parser.error(f"there is no reader {unknown.pop()}; there are: {', '.join(every)}")
+        for name in options.readers or every:
+            start = time.perf_counter()
+            counts = [min(AT_ONCE, options.inputs - n) for n in range(0, options.inputs, AT_ONCE)]
+            slowest = max(attack(*every[name], count, repeatable=False) for count in counts)
+            print(f"{name}: {options.inputs:,} inputs passed in", end=" ")
+            print(
+                f"{time.perf_counter() - start:.0f} s, the slowest in {slowest:.2f} s", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

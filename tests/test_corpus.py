@@ -1,0 +1,266 @@
+"""Words, ids, initial vectors and the data file."""
+
+import collections
+import os
+import pathlib
+import string
+
+import hypothesis
+import numpy as np
+import pytest
+from conftest import texts_of, words_of
+from hypothesis import strategies
+from keras.src.legacy.preprocessing import text as keras_text
+
+from corpus import DataError, data_file, samples, words
+
+# --- Words and ids ---
+
+
+@hypothesis.given(
+    strategies.text() | strategies.text("aB'\t\n\r -_.\u00a0\u2028\u3000\u0130\u00df«")
+)
+@hypothesis.example(string.printable)
+def test_tokenises_as_keras_does(text):
+    assert words.tokenise(text) == keras_text.text_to_word_sequence(text)
+
+
+def encode(train, test):
+    encoder = words.Encoder()
+    x_train, x_test = ([encoder.add(text) for text in texts] for texts in (train, test))
+    vocabulary = encoder.finish(x_train, x_test)
+    return x_train, x_test, vocabulary
+
+
+def test_words_are_ranked_by_frequency_in_train_then_alphabetically():
+    x_train, x_test, vocabulary = encode(["b b c a", "b a c"], ["z z z z c", "z"])
+    assert vocabulary == ["b", "a", "c"]
+    assert [text.tolist() for text in x_train] == [[1, 4, 4, 6, 5], [1, 4, 5, 6]]
+    assert [text.tolist() for text in x_test] == [[1, 6], [1]]  # z does not occur in train
+    assert all(text.dtype == "int32" for text in x_train + x_test)
+
+
+@hypothesis.given(strategies.lists(strategies.text("abAB '.!", min_size=1), min_size=1))
+def test_ids_are_keras_ids(texts):
+    x_train, _, vocabulary = encode(texts, [])
+    tokenizer = keras_text.Tokenizer()
+    tokenizer.fit_on_texts(texts)
+    counts = collections.Counter(tokenizer.word_counts)
+    # Keras orders words of equal frequency otherwise: the frequencies at each rank are compared.
+    assert [counts[word] for word in vocabulary] == [counts[word] for word in tokenizer.word_index]
+    decoded = [[vocabulary[id - 4] for id in text[1:]] for text in x_train]
+    assert decoded == [keras_text.text_to_word_sequence(text) for text in texts]
+
+
+# --- Vectors ---
+
+
+def vectors_by_hand(ids, rows, contexts, window):
+    """Returns U sqrt(S) of the positive pointwise mutual information, rows scaled to norm 3."""
+    ids = [id if id < rows else 2 for id in ids]
+    counts = np.zeros((rows, contexts))
+    for place, word in enumerate(ids):
+        for near in range(max(0, place - window), min(len(ids), place + window + 1)):
+            if near != place:
+                counts[word, ids[near] if ids[near] < contexts else 2] += 1
+    joint = counts / counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        information = np.log(joint / (joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)))
+    information = np.where(joint > 0, np.maximum(information, 0), 0)
+    left, values, _ = np.linalg.svd(information, full_matrices=False)
+    vectors = left * np.sqrt(values)
+    return 3 * vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+@pytest.fixture(scope="module")
+def ids():
+    """3,000 random ids from 1 to 79, the lower ones more frequent."""
+    return (1 + 79 * np.random.default_rng(0).random(3_000) ** 2).astype("int32")
+
+
+def test_vectors_are_those_of_a_count_by_hand_and_an_svd(ids, monkeypatch):
+    monkeypatch.setattr(words, "ROWS", 60)
+    monkeypatch.setattr(words, "CONTEXTS", 20)
+    expected = vectors_by_hand(ids.tolist(), 60, 20, words.WINDOW)
+    vectors = words.count_vectors(ids)
+    assert vectors.dtype == "float32" and vectors.shape == (60, 128)
+    # Column by column, the strongest direction first, whatever its sign.
+    np.testing.assert_allclose(abs(vectors[:, :19]), abs(expected[:, :19]), atol=2e-3)
+    assert np.abs(vectors[:, 20:]).max() == 0
+
+
+def test_leading_directions_are_a_smaller_embedding(ids, monkeypatch):
+    leading = words.count_vectors(ids)[:, :8]
+    monkeypatch.setattr(words, "DIRECTIONS", 8)
+    expected = words.count_vectors(ids)
+    norms = np.linalg.norm(leading, axis=1, keepdims=True)
+    np.testing.assert_allclose(3 * leading / np.maximum(norms, 1e-9), expected, atol=1e-4)
+
+
+def test_neither_labels_nor_test_texts_change_the_vectors():
+    train = ["a good film", "a bad film", "good and bad"]
+    one = data_file.from_texts(train, [0, 1, 0], ["bad"], [1], ["no", "yes"], "")
+    other = data_file.from_texts(train, [1, 1, 0], ["good film", "new"], [0, 0], ["x", "y"], "")
+    assert np.array_equal(one["vectors"], other["vectors"]) and one["vectors"].any()
+
+
+def neighbours(data, word, count):
+    """Returns the words of the nearest vectors by cosine."""
+    vectors = data["vectors"] / np.maximum(np.linalg.norm(data["vectors"], axis=1)[:, None], 1e-9)
+    vocabulary = words_of(data)
+    nearest = np.argsort(-vectors @ vectors[vocabulary.index(word) + 4])
+    return [vocabulary[id - 4] for id in nearest[1 : count + 1]]
+
+
+def test_words_with_the_same_neighbours_get_similar_vectors(sample):
+    days = set("monday tuesday wednesday thursday friday saturday sunday".split())
+    for day in days:
+        assert set(neighbours(sample, day, 6)) == days - {day}
+
+
+@pytest.mark.slow
+def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
+    data = data_file.read(str(real_imdb.path))
+    assert data["vectors"].shape == (30_000, 128)
+    for word, near in {"good": "great", "awful": "terrible", "actor": "actress"}.items():
+        assert near in neighbours(data, word, 10)
+
+
+@pytest.mark.parametrize("text", ["", "one", "one one one one", "one two three four five " * 9])
+def test_vectors_of_few_words_are_finite_and_padded_with_zeros(text):
+    [train], _, vocabulary = encode([text], [])
+    vectors = words.count_vectors(train)
+    assert vectors.shape == (train.max() + 1, 128) and np.isfinite(vectors).all()
+    assert np.linalg.matrix_rank(vectors) <= len(vocabulary) + 1
+    assert not vectors[:, len(vectors) :].any()
+
+
+# --- The data file ---
+
+
+def packed(train=("one two", "two three"), y_train=(0, 1), test=("two",), y_test=(1,), **changes):
+    options = {"classes": ["no", "yes"], "source": "a test"} | changes
+    return data_file.from_texts(train, y_train, test, y_test, **options)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = tmp_path / "new" / "x.npz"
+    data_file.write(str(path), packed())
+    data = data_file.read(str(path))
+    assert data.keys() == packed().keys()
+    for name, value in packed().items():
+        assert np.array_equal(data[name], value), name
+    assert data_file.about_of(data).keys() == {"source", "fingerprint", "words", "vectors"}
+    assert os.listdir(path.parent) == ["x.npz"]
+
+
+def test_the_fingerprint_changes_with_any_array_and_not_with_the_source(monkeypatch):
+    changes = [
+        {},
+        {"train": ["two one", "two three"]},
+        {"train": ["one", "two two three"]},
+        {"train": ["one two", "two four"]},
+        {"y_train": [1, 1]},
+        {"test": ["one"]},
+        {"test": ["two", "two"], "y_test": [1, 1]},
+        {"y_test": [0]},
+        {"classes": ["no", "maybe"]},
+    ]
+    fingerprint = [data_file.about_of(packed(**change))["fingerprint"] for change in changes]
+    assert len(set(fingerprint)) == len(changes)
+    other = packed(source="another")
+    assert data_file.about_of(other)["fingerprint"] == fingerprint[0]
+    renamed = data_file.with_source(other, "a third")
+    assert data_file.about_of(renamed) == data_file.about_of(other) | {"source": "a third"}
+    assert str(renamed["source"]) == "a third"
+    monkeypatch.setattr(words, "VECTORS", "made otherwise")
+    assert data_file.about_of(packed())["fingerprint"] not in fingerprint
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
+@pytest.mark.parametrize("step", ["numpy.savez", "os.fsync", "os.replace"])
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, step, failure):
+    path = tmp_path / "x.npz"
+    data_file.write(str(path), packed())
+    before = path.read_bytes()
+
+    def interrupt(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(step, interrupt)
+    with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else DataError):
+        data_file.write(str(path), packed(["something", "else"]))
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["x.npz"]
+
+
+def test_a_data_file_has_the_permissions_that_the_user_wants(tmp_path):
+    before = os.umask(0o027)
+    try:
+        data_file.write(str(tmp_path / "x.npz"), packed())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x.npz").stat().st_mode & 0o777 == 0o640
+
+
+DAMAGES = {f"without {name}": {name: None} for name in packed()} | {
+    "lengths": {"train_lengths": np.array([4, 3], dtype="int32")},
+    "an empty text": {"train_lengths": np.array([6, 0], dtype="int32")},
+    "labels": {"y_test": np.array([0, 1])},
+    "no test": {name: packed()[name][:0] for name in ("x_test", "test_lengths", "y_test")},
+    "type": {"x_train": packed()["x_train"].astype(float)},
+    "vectors": {"vectors": packed()["vectors"][0]},
+    "about": {"about": np.array("{")},
+    "about without source": {"about": np.array("{}")},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_an_invalid_data_file_is_refused_with_its_name(tmp_path, damage):
+    data = {name: value for name, value in (packed() | damage).items() if value is not None}
+    path = str(tmp_path / "x.npz")
+    np.savez(path, **data)
+    with pytest.raises(DataError, match="x.npz"):
+        data_file.read(path)
+
+
+@hypothesis.given(strategies.data())
+@hypothesis.settings(max_examples=100)
+def test_a_damaged_data_file_is_refused_with_its_name_or_read_as_it_was(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("damaged") / "x.npz"
+    data_file.write(str(path), packed())
+    content = path.read_bytes()
+    place = data.draw(strategies.integers(0, len(content) - 1))
+    damaged = bytearray(content)
+    damaged[place] ^= data.draw(strategies.integers(1, 255))
+    truncated = content[:place]
+    path.write_bytes(data.draw(strategies.sampled_from([bytes(damaged), truncated])))
+    try:
+        read = data_file.read(str(path))
+    except DataError as error:
+        assert "x.npz" in str(error)
+    else:
+        for name, value in packed().items():
+            assert np.array_equal(read[name], value), name
+
+
+class Pickled:
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path("executed"),)
+
+
+@pytest.mark.parametrize("name", ["x_train", "vectors", "about"])
+def test_nothing_is_unpickled(in_folder, name):
+    np.savez("imdb.npz", **(packed() | {name: np.array([Pickled()], dtype=object)}))
+    with pytest.raises(DataError, match="imdb.npz"):
+        data_file.read("imdb.npz")
+    assert os.listdir() == ["imdb.npz"]
+
+
+# --- The samples ---
+
+
+def test_the_samples_are_the_same_each_time(sample):
+    again = samples.imdb()
+    assert all(np.array_equal(sample[name], again[name]) for name in sample)
+    assert len(texts_of(sample, "train")) == 6_000 and len(texts_of(sample, "test")) == 2_000
+    assert abs(sample["y_train"].mean() - 0.5) < 0.03

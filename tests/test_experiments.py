@@ -1,0 +1,277 @@
+"""The programs in experiments/: recipes fit the scripts, runs are stored and resumed, figures."""
+
+import inspect
+import json
+import re
+import tomllib
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from corpus import DataError, data_file
+from experiments import baselines, benchmark, plots, reproduce, scale, tools, train_vectors
+from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, Recipe
+
+# The parameters that the sources give for their models.
+PARAMETERS = {"brownlee": 213_301, "rice_lstm": 82_129, "rice_bilstm": 84_257}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_and_one_step_changes_every_weight(name, in_folder):
+    recipe = RECIPES[name]
+    script = recipe.configure(MAX_LENGTH=12, BATCH_SIZE=16)
+    texts = [np.array([1, *range(4, 4 + length)]) for length in range(3, 19)]
+    train = texts, np.arange(16) % 2
+    words = [f"w{number}" for number in range(30)]
+    script.original.load_data = lambda: (train, train, words, ["a", "b"], np.ones((9, 128)), {})
+    load_data = script.load_data if recipe.load_data else script.original.load_data
+    (x, y), _, vocabulary, classes, stored, _ = load_data()
+    assert len(x) == {"rice": 10, "reut": 12 if recipe.load_data else 16}.get(name[:4], 16)
+    if recipe.script == "imdb_pretrained_lstm":
+        script.VECTORS_FILE = "vectors.txt"
+        (in_folder / "vectors.txt").write_text("w1" + " 0.5" * script.EMBEDDING_DIM)
+        arguments = [vocabulary]
+    else:
+        vectors = tools.initial_vectors(script, stored)
+        assert (vectors[:9] == 1).all() == (name != "random_vectors")
+        arguments = [vectors] + ([len(classes)] if recipe.script == "reuters_rnn" else [])
+    model = script.build_model(*arguments)
+    [(ids, labels)] = list(script.batches(x, y))
+    assert len(ids) == len(x) and (ids.shape[1] == 12) == (name in PUBLISHED)
+    if name in PUBLISHED:  # each text is behind its padding; whole, but for its beginning
+        expected = sorted([0] * (12 - len(text)) + list(text[-12:]) for text in x)
+        assert sorted(ids.numpy().tolist()) == expected
+        lines = inspect.getsource(script.build_model)
+        assert lines in tools.source_of(script) and "def build_model" not in lines
+    model.run_eagerly = True  # nothing is compiled, which would take seconds
+    before = [weight.numpy() for weight in model.trainable_weights]
+    model.train_on_batch(ids, labels)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert not np.array_equal(weight, old), weight.path
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_published_models_have_their_published_parameters(name):
+    assert RECIPES[name].configure().build_model(None).count_params() == PARAMETERS[name]
+
+
+def test_a_constant_that_nothing_reads_is_refused():
+    with pytest.raises(ValueError, match="no constant LSTM_UNIT$"):
+        Recipe("imdb_lstm", {"LSTM_UNIT": 3}).configure()
+    with pytest.raises(ValueError, match="no constant DROPOUTS$"):
+        Recipe("imdb_lstm", {"DROPOUTS": (0, 0)}).configure()
+
+
+def test_comments_and_docstrings_do_not_change_the_hash_of_code():
+    code = '"""What."""\n\n\ndef main():\n    """Trains\n\n    well."""\n    print("# 1")  # so\n'
+    same = 'def main():\n    # Prints.\n    print("# 1")\n'
+    assert tools.code_of(code) == tools.code_of(same) != tools.code_of(same.replace("1", "2"))
+    assert tools.code_of(code) == "6bd36eaced8cd1f8"  # in every version of Python
+
+
+# --- Runs -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(in_folder, small_sample, monkeypatch):
+    """A function that calls reproduce.py with one small recipe; returns the runs that it made."""
+    data_file.write("data/imdb.npz", small_sample)
+    data_file.write("data/reuters.npz", small_sample)
+    constants = {"VOCAB_SIZE": 300, "MAX_LENGTH": 20, "EMBEDDING_DIM": 4, "EPOCHS": 1}
+    lstms, padded = PUBLISHED["brownlee"].build_model, PUBLISHED["brownlee"].batches
+    constants |= {"LSTM_UNITS": 4, "OPTIMIZER": "adam", "BATCH_SIZE": 100}
+    small = Recipe("imdb_lstm", constants, 12.3, batches=padded, build_model=lstms)
+    recipes = {"imdb_lstm": DEFAULTS["imdb_lstm"], "small": small}
+    monkeypatch.setattr(reproduce, "RECIPES", recipes)
+    monkeypatch.setattr(reproduce, "PUBLISHED", {"small": small})
+    monkeypatch.setattr(tools, "RESULTS", in_folder)
+    monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
+    made = []
+
+    def train(name, seed):  # in this process
+        before = set(in_folder.glob("runs/*"))
+        recipes[name].configure(SEED=seed).main()
+        made.append((name, seed))
+        return reproduce.read_run(*set(in_folder.glob("runs/*")) - before)
+
+    def call(*arguments):
+        made.clear()
+        reproduce.main(arguments)
+        return list(made)
+
+    monkeypatch.setattr(reproduce, "train", train)
+    call.small = small
+    return call
+
+
+def test_runs_are_stored_shown_and_not_repeated(command, capsys, monkeypatch):
+    earlier = {"version": 1, "recipe": "small", "seed": 1, "test_accuracy": 0.25, "seconds": 1}
+    earlier |= {"epochs": 1, "parameters": 5, "machine": "a machine", "source": "a source"}
+    reproduce.store([earlier])
+    assert "| 12.3 | 25.0 (1) † | 25.00 | 5 |" in open("results.md").read()
+    assert command("small", "--seeds", "2") == [("small", 1), ("small", 2)]
+    _, *runs = map(json.loads, open("runs.jsonl"))
+    [folder, _] = sorted(tools.pathlib.Path("runs").iterdir())
+    result = json.loads((folder / "result.json").read_text())
+    assert runs[0]["test_accuracy"] == result["test_accuracy"] and runs[0]["recipe"] == "small"
+    assert runs[0]["history"]["val_loss"] == [pytest.approx(runs[0]["val_loss"], rel=1e-6)]
+    assert runs[0]["parameters"] == 300 * 4 + 4 * 4 * (4 + 4 + 1) + 4 + 1
+    values = [100 * run["test_accuracy"] for run in runs]
+    figure = f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f} (2)"
+    assert f"| 12.3 | {figure} |" in open("results.md").read()
+    assert command("small", "--seeds", "2") == []
+    assert command("small", "--seeds", "1", "--again") == [("small", 1)]
+    capsys.readouterr()
+    assert command("small", "--list") == []
+    assert "small                        published 12.3    ours" in capsys.readouterr().out
+    command.small.batches = None  # other code: the stored runs are not its figures
+    assert "small" in reproduce.runs_to_show() and reproduce.runs_to_show()["small"] == [earlier]
+    with pytest.raises(DataError, match="no recipe has its code"):
+        reproduce.read_run(folder)
+    (folder / "result.json").unlink()
+    with pytest.raises(DataError, match="unfinished"):
+        reproduce.read_run(folder)
+
+
+def test_other_constants_or_data_make_a_run_stale(command, small_sample):
+    command("small", "--seeds", "1")
+    assert reproduce.runs_to_show()["small"]
+    command.small.constants["EPOCHS"] = 2
+    assert "small" not in reproduce.runs_to_show()
+    command.small.constants["EPOCHS"] = 1
+    about = json.dumps(json.loads(str(small_sample["about"])) | {"fingerprint": "another"})
+    data_file.write("data/imdb.npz", small_sample | {"about": np.array(about)})
+    assert "small" not in reproduce.runs_to_show()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras_cnn_lstm", "majority_imdb"])
+def test_a_run_in_a_process_of_its_own(name, in_folder, small_sample):
+    data_file.write("data/imdb.npz", small_sample)
+    run = reproduce.train(name, 1)
+    assert run["recipe"] == name and 0.4 < run["test_accuracy"] < 0.6
+    assert reproduce.is_current(run) and run["fingerprint"]
+    assert [path.name for path in in_folder.iterdir()] == ["data"]
+
+
+def test_the_tables_are_those_of_the_stored_runs(in_folder, monkeypatch):
+    """So that no recipe and no function changes without its figures."""
+    runs = reproduce.runs_to_show()
+    for name in DEFAULTS:
+        assert [stored["seed"] for stored in runs[name]] == [1, 2, 3]
+    figures = json.loads(benchmark.STORE.read_text())
+    monkeypatch.setattr(tools, "RESULTS", in_folder)
+    reproduce.report(runs)
+    benchmark.write_report(figures)
+    for name in "results.md", "benchmark.md":
+        assert (in_folder / name).read_text() == (ROOT / "results" / name).read_text()
+    plots.draw(runs, [run for run in reproduce.stored_runs() if "topics" in run])
+    assert len(list(in_folder.glob("*.png"))) == len(list((ROOT / "results").glob("*.png")))
+
+
+@pytest.mark.parametrize("program", [reproduce, benchmark])
+def test_unknown_names_and_missing_data_are_named(program, in_folder, capsys):
+    with pytest.raises(SystemExit):
+        program.main(["nonsense"])
+    assert "'nonsense'" in capsys.readouterr().err
+    with pytest.raises(DataError, match="There is no data/imdb.npz: run download_imdb.py"):
+        program.main([])
+
+
+# --- Baselines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tfidf_regression", "tfidf_svm", "nbsvm_bigrams"])
+def test_baselines_learn_words(name):
+    random = np.random.default_rng(0)
+
+    def part(count):
+        labels = random.integers(0, 2, count)
+        ids = random.integers(4, 40, (count, 12))
+        marked = random.random(ids.shape) < 0.4
+        return list(np.where(marked, 100 + 10 * labels[:, None] + ids % 8, ids)), labels
+
+    assert getattr(baselines, name)(part(600), part(300), np.zeros((9, 128)), seed=1) > 0.9
+
+
+def test_only_word_order_needs_bigrams():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 400)
+    filler = random.integers(10, 60, (400, 6))
+    orders = np.where(labels[:, None], [4, 5], [5, 4])
+    texts = list(np.hstack([filler[:, :3], orders, filler[:, 3:]]))
+    parts = (texts[:300], labels[:300]), (texts[300:], labels[300:])
+    assert baselines.nbsvm_bigrams(*parts, None, seed=1) == 1
+    assert baselines.tfidf_regression(*parts, None, seed=1) < 0.65
+
+
+def test_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def build(rows, width, weights, mask_zero):
+        raise Stop(weights[0])
+
+    monkeypatch.setattr(baselines.layers, "Embedding", build)
+    train, stored = ([np.array([1, 4])] * 20, np.arange(20) % 2), np.full((9, 128), 7.0)
+    for function in baselines.feedforward, baselines.feedforward_counts:
+        with pytest.raises(Stop) as caught:
+            function(train, train, stored, 1)
+        [table] = caught.value.args
+        assert table.shape == (30_000, 32)
+        assert (table[:9] == 7).all() == (function is baselines.feedforward_counts)
+
+
+# --- Benchmark, vectors, scale, requirements ------------------------------------------------------
+
+
+def test_contestants_run_in_turn_and_the_ratio_is_the_median_of_the_rounds():
+    order = []
+    calls = {name: lambda name=name: order.append(name) or len(name) for name in ("a", "bb")}
+    assert benchmark.measure(calls, 3) == {"a": [1, 1, 1], "bb": [2, 2, 2]}
+    assert order == ["a", "bb"] * 3
+    assert benchmark.ratio([4, 9, 20], [2, 3, 5]) == "3.0 (2.0 to 4.0)"
+
+
+def test_keras_reads_the_file_that_the_benchmark_makes(in_folder, small_sample, monkeypatch):
+    from keras.src.datasets import imdb
+
+    data_file.write("data/imdb.npz", small_sample)
+    benchmark.write_keras_file("imdb.npz")
+    monkeypatch.setattr(imdb, "get_file", lambda **_: "imdb.npz")
+    (x_train, y_train), _ = imdb.load_data(num_words=1_000_000)
+    ends = np.cumsum(small_sample["train_lengths"])[:-1]
+    expected = [text.tolist() for text in np.split(small_sample["x_train"], ends)]
+    assert sorted(zip(x_train, y_train)) == sorted(zip(expected, small_sample["y_train"]))
+
+
+def test_vectors_have_the_words_of_the_vocabulary(in_folder, small_sample, monkeypatch):
+    data_file.write("data/imdb.npz", small_sample)
+    monkeypatch.setattr(train_vectors, "DIMENSION", 10)
+    train_vectors.main()
+    vocabulary = bytes(small_sample["vocabulary"]).decode().split("\n")
+    for name in "word2vec", "fasttext":
+        count, *lines = open(f"data/{name}.10d.vec").read().splitlines()
+        words = {line.split()[0] for line in lines}
+        assert count == f"{len(lines)} 10" and words <= set(vocabulary) and vocabulary[0] in words
+
+
+def test_generated_texts_have_the_stated_length_and_two_classes(tmp_path):
+    scale.write_texts(tmp_path / "texts.csv", 2000)
+    head, *rows = (tmp_path / "texts.csv").read_text().splitlines()
+    texts, labels = zip(*(row.split(",") for row in rows))
+    assert head == "text,label" and len(rows) == 2000
+    assert 55 < np.mean([len(text.split()) for text in texts]) < 67
+    assert 0.45 < np.mean([label == "1" for label in labels]) < 0.55
+
+
+def test_script_metadata_equal_requirements():
+    blocks = [
+        re.search(r"# /// script\n(.*?)# ///", path.read_text(), re.S) for path in ROOT.glob("*.py")
+    ]
+    assert sum(map(bool, blocks)) >= 8
+    for block in filter(None, blocks):
+        metadata = tomllib.loads(re.sub("^# ", "", block[1], flags=re.M))
+        assert metadata["dependencies"] == (ROOT / "requirements.txt").read_text().splitlines()
+        assert metadata["requires-python"] == ">=3.11,<3.14"
