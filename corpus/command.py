@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 import socket
 import sys
@@ -30,6 +31,8 @@ def start(main, unchanged="nothing was changed"):
         sys.exit(f"{program}: stopped; {unchanged}")
     except DataError as error:
         sys.exit(f"{program}: {error}")
+    except ImportError as error:
+        sys.exit(f"{program}: {error}. Install it: python -m pip install -r requirements.txt")
     except OSError as error:
         sys.stdout = None  # else Python would try, and complain, once more when it ends
         piped = isinstance(error, BrokenPipeError)  # into `head`, say, which has read enough
@@ -44,7 +47,8 @@ def parser(documentation, **options):
 
 def parse(parser, arguments):
     """Parses a command line. An empty argument, as from an unset variable, is refused."""
-    if "" in (sys.argv[1:] if arguments is None else arguments):
+    given = sys.argv[1:] if arguments is None else arguments
+    if any(text == "" or re.fullmatch(r"--[\w-]+=", text) for text in given):
         parser.error("an argument is empty: is a variable unset?")
     return parser.parse_intermixed_args(arguments)
 

@@ -136,9 +136,10 @@ def read(path):
             f"{path} has the layout of an earlier version, without word vectors: "
             f"move it away and make a new one with {program}"
         )
-    for name, dtype in ARRAYS.items():
+    for name in [*ARRAYS, "source"]:
         if name not in data:
             raise DataError(f"{path} is not a data file of these scripts: it has no {name}")
+    for name, dtype in ARRAYS.items():
         if data[name].dtype != dtype or data[name].ndim != 1:
             raise DataError(
                 f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, "

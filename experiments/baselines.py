@@ -63,23 +63,19 @@ def nbsvm_bigrams(train, test, vectors, seed):
     return np.mean((x_test @ weights + svm.intercept_ > 0) == test[1])
 
 
-def feedforward(train, test, vectors, seed):
-    """A network without recurrence: the mean of the word vectors, with dropout."""
-    return mean_of_vectors(train, test, vectors[:0], seed)
-
-
 def feedforward_counts(train, test, vectors, seed):
-    """The same network, initialised with the stored PPMI-SVD vectors."""
-    return mean_of_vectors(train, test, vectors, seed)
+    """The feedforward network, initialised with the stored PPMI-SVD vectors."""
+    return feedforward(train, test, None, seed, vectors)
 
 
-def mean_of_vectors(train, test, vectors, seed):
+def feedforward(train, test, vectors, seed, stored=()):
+    """A network without recurrence: the mean of the word vectors, with dropout."""
     keras.utils.set_random_seed(seed)
     script = tools.configure("imdb_lstm", {"SEED": seed, "EMBEDDING_DIM": 32})
     size = round(len(train[0]) * script.VALIDATION_SIZE)
     validation = [part[:size] for part in train]
     train = [part[size:] for part in train]
-    table = tools.initial_vectors(script, vectors)
+    table = tools.initial_vectors(script, stored)
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(*table.shape, weights=[table], mask_zero=True))
     model.add(layers.GlobalAveragePooling1D())
@@ -94,11 +90,9 @@ def mean_of_vectors(train, test, vectors, seed):
     return model.evaluate(script.batches(*test), verbose=0)[1]
 
 
-IMDB = majority, tfidf_regression, nbsvm_bigrams, feedforward, feedforward_counts
-REUTERS = majority, tfidf_regression, tfidf_svm, feedforward, feedforward_counts
-BASELINES = {f"{function.__name__}_imdb": (function, "imdb_lstm") for function in IMDB} | {
-    f"{function.__name__}_reuters": (function, "reuters_rnn") for function in REUTERS
-}
+BOTH = majority, tfidf_regression, feedforward, feedforward_counts
+BASELINES = {f"{model.__name__}_imdb": (model, "imdb_lstm") for model in (*BOTH, nbsvm_bigrams)}
+BASELINES |= {f"{model.__name__}_reuters": (model, "reuters_rnn") for model in (*BOTH, tfidf_svm)}
 
 
 def run(name, seed):

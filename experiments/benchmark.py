@@ -3,8 +3,8 @@
     python -m experiments.benchmark                   all parts, over an hour on two cores
     python -m experiments.benchmark epochs startup    these parts; the others keep their figures
 
-The contestants run in turn, once in each of several rounds. The ratio is the median over the
-rounds, with the minimum and maximum in brackets: seconds on a shared machine vary more.
+The contestants run in turn, in several rounds. A ratio is the median over the rounds (minimum to
+maximum); seconds on a shared machine vary more.
 
     epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, all texts padded to
               one length (plain), and the same LSTM in PyTorch if torch is installed.
@@ -74,8 +74,8 @@ def in_keras(name, changes, padded):
     return seconds_of(model.fit, dataset, shuffle=False, verbose=0) / fraction
 
 
-def in_torch(name, changes, packed):
-    """Returns the seconds of an epoch of one LSTM in PyTorch, with texts padded or packed."""
+def in_torch(name, changes):
+    """Returns the seconds of an epoch of one LSTM in PyTorch, with all texts padded."""
     import torch
 
     module, texts, labels = load(name, changes)
@@ -84,26 +84,19 @@ def in_torch(name, changes, packed):
     dense = torch.nn.Linear(module.LSTM_UNITS, 1)
     optimizer = torch.optim.Adam(torch.nn.ModuleList([embedding, lstm, dense]).parameters())
     loss_of = torch.nn.BCEWithLogitsLoss()
-    ids = torch.from_numpy(keras.utils.pad_sequences(texts, module.MAX_LENGTH, padding="post"))
-    lengths = torch.tensor([len(text) for text in texts])
+    ids = torch.from_numpy(keras.utils.pad_sequences(texts, module.MAX_LENGTH))
     labels = torch.from_numpy(labels).float()
 
     def train(count):
         for rows in torch.randperm(len(texts))[:count].split(module.BATCH_SIZE):
-            vectors = embedding(ids[rows])
-            if packed:
-                pack = torch.nn.utils.rnn.pack_padded_sequence
-                vectors = pack(vectors, lengths[rows], batch_first=True, enforce_sorted=False)
-            _, (last_output, _) = lstm(vectors)
+            _, (last_output, _) = lstm(embedding(ids[rows]))
             loss = loss_of(dense(last_output[-1]).squeeze(-1), labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
 
     train(2 * module.BATCH_SIZE)
-    # Backpropagation through packed texts is slow: a tenth of the others' batches.
-    count = len(texts) // NTH // (10 if packed else 1)
-    return seconds_of(train, count) * len(texts) / count
+    return NTH * seconds_of(train, len(texts) // NTH)
 
 
 def output_of(call):
@@ -122,8 +115,7 @@ def epochs(rounds):
         sources.append(RECIPES[recipe[0]].configure().load_data()[-1]["source"])
         calls = {"ours": f"in_keras{(*recipe, False)}", "plain": f"in_keras{(*recipe, True)}"}
         if model == "LSTM(100)" and importlib.util.find_spec("torch"):
-            calls["PyTorch padded"] = f"in_torch{(*recipe, False)}"
-            calls["PyTorch packed"] = f"in_torch{(*recipe, True)}"
+            calls["PyTorch padded"] = f"in_torch{recipe}"
         calls = {f"{model}, {name}": functools.partial(output_of, calls[name]) for name in calls}
         seconds |= measure(calls, rounds)
     return {"seconds": seconds, "sources": sources}
@@ -224,9 +216,9 @@ def report_epochs(figures):
         rows.append([name, f"{statistics.median(values):.0f}", ratio(values, reference)])
     return f"""## An epoch
 
-Equal model, optimizer, batch size and MAX_LENGTH, 500. One of {NTH} batches was run, one of
-{10 * NTH} with packed texts. The earlier version ran whole epochs of the plain script, with a wait of
-TensorFlow's autotuner at the end. Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
+Equal model, optimizer, batch size and MAX_LENGTH, 500. One of {NTH} batches was run. The earlier
+version ran one of {10 * NTH} batches of packed texts, and whole epochs of the plain script, which
+include a wait of TensorFlow's autotuner. Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
 
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 """
@@ -299,8 +291,6 @@ def main(arguments=None):
     for part in options.parts:
         if part not in PARTS:
             parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
     tools.require_data("imdb", "reuters")
     figures = json.loads(STORE.read_text()) if STORE.exists() else {}
     for part in options.parts or PARTS:

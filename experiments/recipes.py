@@ -164,6 +164,7 @@ REUTERS = TEXTBOOK | dict(
     VOCAB_SIZE=10_000, MAX_LENGTH=500, EMBEDDING_DIM=100, BATCH_SIZE=128, EPOCHS=5
 )
 REUTERS |= dict(UNITS=(32,), BIDIRECTIONAL=False)
+BROWNLEE_SOURCE = "machinelearningmastery.com; published as about 86 to 87 %"
 UNNAMED = "source not recorded"
 VIDEO_NOTE = (
     "from a video whose code pads a bag-of-words matrix by mistake and gives the LSTM a sigmoid "
@@ -191,9 +192,7 @@ def reuters(figure=None, source="", **constants):
 
 
 PUBLISHED = {
-    "brownlee": published(
-        "imdb_lstm", lstms, BROWNLEE, None, "machinelearningmastery.com; about 86 to 87 %"
-    ),
+    "brownlee": published("imdb_lstm", lstms, BROWNLEE, source=BROWNLEE_SOURCE),
     "lab_dropout": published(
         "imdb_lstm",
         lstms,

@@ -6,13 +6,10 @@
     python -m experiments.reproduce --list                  the recipes and their stored figures
     python -m experiments.reproduce --again imdb_lstm       repeat stored runs
 
-A finished run is a line of results/runs.jsonl: recipe, seed, code, constants, data, machine,
-versions, figures and history. A run that is stored with the same code, constants and data is not
-repeated without --again, so an interrupted command resumes. Lines with "version": 1 were measured
-with the earlier version of the scripts; the tables show them where a recipe has no other runs.
-
-Runs of the scripts themselves can be stored from Python:
-reproduce.store([reproduce.read_run("runs/imdb_lstm-20261125-223010-551183")])
+A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
+and data is not repeated without --again, so an interrupted command resumes. Lines with "version": 1
+were measured with the earlier version of the scripts; the tables show them where a recipe has no
+other runs. `store([read_run(folder)])` stores a run of a script.
 """
 
 import collections
@@ -30,8 +27,8 @@ from experiments.baselines import BASELINES
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS
 
 RUNS = tools.RESULTS / "runs.jsonl"
-FIGURES = "accuracy", "loss", "val_accuracy", "val_loss", "test_accuracy", "test_loss"
-FIGURES += "epochs", "best_epoch", "seconds", "device"
+FIGURES = "accuracy loss val_accuracy val_loss test_accuracy test_loss".split()
+FIGURES += "epochs best_epoch seconds device".split()
 
 
 def identity(name, seed):
@@ -219,8 +216,6 @@ def main(arguments=None):
     for name in names:
         if name not in everything:
             parser.error(f"there is no recipe {name!r}; --list names all recipes")
-    if options.seeds < 1:
-        parser.error("--seeds must be at least 1")
     shown = runs_to_show()
     if options.list:
         for name in everything:

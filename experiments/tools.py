@@ -111,7 +111,8 @@ def cut(script, texts):
 def initial_vectors(script, stored):
     """Returns the table with which main() initialises the embedding."""
     vectors = np.random.uniform(-0.05, 0.05, (script.VOCAB_SIZE, script.EMBEDDING_DIM))
-    vectors[: len(stored)] = stored[: script.VOCAB_SIZE, : script.EMBEDDING_DIM]
+    if len(stored):
+        vectors[: len(stored)] = stored[: script.VOCAB_SIZE, : script.EMBEDDING_DIM]
     return vectors
 
 

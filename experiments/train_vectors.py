@@ -2,8 +2,8 @@
 
     python -m experiments.train_vectors
 
-It writes data/word2vec.100d.vec and data/fasttext.100d.vec in word2vec's text format, and prints
-the nearest neighbours of ten words. Test reviews are not read.
+It writes data/word2vec.100d.vec and data/fasttext.100d.vec in word2vec's text format. Test
+reviews are not read.
 
 word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
 of a word from those of its character n-grams: Bojanowski et al. 2017,
@@ -22,7 +22,6 @@ from experiments import tools
 DIMENSION = 100
 EPOCHS = 5
 SEED = 1
-WORDS = "good awful superb boring film actress horror funny director ten".split()
 
 
 def sentences(texts, vocabulary):
@@ -43,10 +42,6 @@ def main():
         vectors.save_word2vec_format(path + ".part")
         os.replace(path + ".part", path)
         print(f"{path}: {len(vectors):,} words")
-        for word in WORDS:
-            if word in vectors:
-                near = ", ".join(near for near, _ in vectors.most_similar(word, topn=5))
-                print(f"  {word:10} {near}")
 
 
 if __name__ == "__main__":

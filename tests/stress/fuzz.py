@@ -64,7 +64,6 @@ def refusals():
         check_one_line(error.code if isinstance(error, SystemExit) else str(error))
 
 
-# Valid files
 REVIEW = b"A g\xc3\xb6od film.<br />It's long."
 URLS = b"http://www.imdb.com/title/tt0064354/usercomments\n" * 2
 WIRE = b"<TOPICS><D>%s</D></TOPICS>\n<BODY>Oil &lt;up> 3 pct.\n Reuter\n&#3;</BODY>\n"
@@ -216,10 +215,9 @@ def main():
             start = time.perf_counter()
             counts = [min(AT_ONCE, options.inputs - n) for n in range(0, options.inputs, AT_ONCE)]
             slowest = max(attack(*every[name], count, repeatable=False) for count in counts)
-            print(f"{name}: {options.inputs:,} inputs passed in", end=" ")
-            print(
-                f"{time.perf_counter() - start:.0f} s, the slowest in {slowest:.2f} s", flush=True
-            )
+            seconds = time.perf_counter() - start
+            print(f"{name}: {options.inputs:,} inputs passed in {seconds:.0f} s", end=", ")
+            print(f"the slowest in {slowest:.2f} s", flush=True)
 
 
 if __name__ == "__main__":
