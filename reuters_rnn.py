@@ -53,7 +53,7 @@ def load_data():
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
         sys.exit(f"Cannot read {path}: run download_{path.stem}.py or prepare_texts.py ({error}).")
-    print("keras.datasets: random vectors (88.5, not 90.2 %), validation flatters (shared movies)")
+    print(f"No {path}: keras.datasets. Random vectors: 88.5, not 90.2 %. Validation shares movies.")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
     vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
     return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about
@@ -102,7 +102,7 @@ def build_model(vectors, class_count=46):
 def main():
     """Trains, evaluates once on test and saves the run; returns the model and its history."""
     assert min(MAX_LENGTH, BATCH_SIZE, EPOCHS) >= 1, "MAX_LENGTH, BATCH_SIZE, EPOCHS: at least 1"
-    assert 0 <= DROPOUT <= 1 and VALIDATION_SIZE >= 0, "DROPOUT, VALIDATION_SIZE: from 0 to 1"
+    assert 0 <= DROPOUT <= 1 and 0 <= VALIDATION_SIZE < 1, "DROPOUT, VALIDATION_SIZE: 0 to 1"
     keras.utils.set_random_seed(SEED)
     (x_train, y_train), (x_test, y_test), vocabulary, classes, stored, about = load_data()
     assert EMBEDDING_DIM <= stored.shape[1], f"EMBEDDING_DIM: at most {stored.shape[1]}"

@@ -14,8 +14,6 @@ from keras import layers
 
 from experiments import tools
 
-# --- Functions that replace those of a script -----------------------------------------------------
-
 
 def without_first_two_fifths(script):
     """Leaves out the texts that the source used as validation: 10,000 reviews of IMDB."""
@@ -114,9 +112,6 @@ def last_output(script, vectors):
     optimizer = keras.optimizers.Adam(script.LEARNING_RATE, epsilon=1e-4)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
-
-
-# --- Recipes --------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass

@@ -36,9 +36,8 @@ EARLIER = "measured with the earlier version"  # of the scripts or of these prog
 def configure(script, constants=None, functions=None):
     """Returns a fresh copy of a training script as a module, with other constants and functions.
 
-    Args: `functions`, {name: function}. Such a function takes the module as its first argument and
-    reads its constants from it (`script.EPOCHS`); the functions of the script that it replaces are
-    in `script.original`. `inspect.getsource`, which main() calls for code.py, gives its source.
+    A function takes the module as its first argument and reads constants from it (`script.EPOCHS`);
+    `script.original` has the functions that are replaced. `inspect.getsource` gives its source.
     Raises ValueError for a constant that neither the script defines nor these functions read.
     """
     constants, functions = constants or {}, functions or {}
@@ -69,10 +68,8 @@ def source_of(module):
 
 
 def code_of(source):
-    """Returns a hash of source code without its comments, docstrings and blank lines.
-
-    Lines of text are hashed, because `ast.unparse` and tokens depend on the version of Python.
-    """
+    """Returns a hash of source code without its comments, docstrings and blank lines."""
+    # Lines of text, because `ast.unparse` and tokens depend on the version of Python.
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:

@@ -2,8 +2,7 @@
 
     python -m experiments.train_vectors
 
-It writes data/word2vec.100d.vec and data/fasttext.100d.vec in word2vec's text format. Test
-reviews are not read.
+It writes data/word2vec.100d.vec and data/fasttext.100d.vec. Test reviews are not read.
 
 word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
 of a word from those of its character n-grams: Bojanowski et al. 2017,

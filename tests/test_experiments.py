@@ -57,8 +57,6 @@ def test_published_models_have_their_published_parameters(name):
 def test_a_constant_that_nothing_reads_is_refused():
     with pytest.raises(ValueError, match="no constant LSTM_UNIT$"):
         Recipe("imdb_lstm", {"LSTM_UNIT": 3}).configure()
-    with pytest.raises(ValueError, match="no constant DROPOUTS$"):
-        Recipe("imdb_lstm", {"DROPOUTS": (0, 0)}).configure()
 
 
 def test_comments_and_docstrings_do_not_change_the_hash_of_code():
@@ -85,10 +83,9 @@ def command(in_folder, small_sample, monkeypatch):
     made = []
 
     def train(name, seed):  # in this process
-        before = set(in_folder.glob("runs/*"))
         recipes[name].configure(SEED=seed).main()
         made.append((name, seed))
-        return reproduce.read_run(*set(in_folder.glob("runs/*")) - before)
+        return reproduce.read_run(max(in_folder.glob("runs/*")))
 
     def call(*arguments):
         made.clear()
@@ -204,24 +201,8 @@ def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
     assert seen == [(), "stored"]
 
 
-def test_contestants_run_in_turn_and_the_ratio_is_the_median_of_the_rounds():
-    order = []
-    calls = {name: lambda name=name: order.append(name) or len(name) for name in ("a", "bb")}
-    assert benchmark.measure(calls, 3) == {"a": [1, 1, 1], "bb": [2, 2, 2]}
-    assert order == ["a", "bb"] * 3
+def test_the_ratio_is_the_median_of_the_rounds():
     assert benchmark.ratio([4, 9, 20], [2, 3, 5]) == "3.0 (2.0 to 4.0)"
-
-
-def test_keras_reads_the_file_that_the_benchmark_makes(in_folder, small_sample, monkeypatch):
-    from keras.src.datasets import imdb
-
-    data_file.write("data/imdb.npz", small_sample)
-    benchmark.write_keras_file("imdb.npz")
-    monkeypatch.setattr(imdb, "get_file", lambda **_: "imdb.npz")
-    (x_train, y_train), _ = imdb.load_data(num_words=1_000_000)
-    ends = np.cumsum(small_sample["train_lengths"])[:-1]
-    expected = [text.tolist() for text in np.split(small_sample["x_train"], ends)]
-    assert sorted(zip(x_train, y_train)) == sorted(zip(expected, small_sample["y_train"]))
 
 
 def test_vectors_have_the_words_of_the_vocabulary(in_folder, small_sample, monkeypatch):

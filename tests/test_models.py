@@ -1,0 +1,467 @@
+"""The scripts' batches and networks, and Keras's recurrent layers against their equations."""
+
+import importlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import imdb_bilstm
+import imdb_cnn_lstm
+import imdb_lstm
+import imdb_pretrained_lstm
+import imdb_stacked_lstm
+import reuters_rnn
+
+SCRIPTS = [
+    imdb_lstm,
+    imdb_stacked_lstm,
+    imdb_bilstm,
+    imdb_cnn_lstm,
+    imdb_pretrained_lstm,
+    reuters_rnn,
+]
+all_scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
+
+# --- Batches, which test_skeleton.py holds equal in all scripts ---------------------------------
+
+
+def lengths_like(script, count):
+    """Returns random lengths. IMDB's logarithms have mean 5.26, Reuters' 4.62."""
+    mean, deviation = (4.62, 0.84) if script is reuters_rnn else (5.26, 0.64)
+    return np.exp(np.random.default_rng(0).normal(mean, deviation, count)).astype(int).clip(1)
+
+
+@pytest.fixture
+def texts():
+    """2,000 texts of random ids from 1 to 2,999, as long as IMDB's."""
+    random = np.random.default_rng(0)
+    lengths = [1, 7, 8, 9, 399, 400, 401, *lengths_like(imdb_lstm, 1_993)]
+    return [random.integers(1, 3_000, length, dtype="int32") for length in lengths]
+
+
+def epoch(dataset):
+    return [(ids.numpy(), labels.numpy()) for ids, labels in dataset]
+
+
+@pytest.mark.parametrize("size, length", [(128, 400), (7, 30)])
+def test_each_text_occurs_once_an_epoch_with_its_label(monkeypatch, texts, size, length):
+    """Against the rule: the last MAX_LENGTH ids, rare ones as 2, at least 8 zeros in front."""
+    for name, value in dict(BATCH_SIZE=size, MAX_LENGTH=length, VOCAB_SIZE=2_000).items():
+        monkeypatch.setattr(imdb_lstm, name, value)
+    dataset = imdb_lstm.batches(texts, np.arange(len(texts)))
+    for _ in range(2):
+        seen = epoch(dataset)
+        assert len(seen) == len(dataset)
+        assert sorted(np.concatenate([labels for _, labels in seen])) == list(range(len(texts)))
+        for ids, labels in seen:
+            longest = max(min(len(texts[label]), length) for label in labels)
+            assert len(ids) <= size and ids.shape[1] % 8 == 0
+            assert longest + 8 <= ids.shape[1] < longest + 16
+            for row, label in zip(ids, labels):
+                expected = [id if id < 2_000 else 2 for id in texts[label][-length:]]
+                assert row.tolist() == [0] * (len(row) - len(expected)) + expected
+
+
+def test_order_and_composition_of_batches_change_each_epoch(monkeypatch, texts):
+    monkeypatch.setattr(imdb_lstm, "BATCH_SIZE", 32)
+    dataset = imdb_lstm.batches(texts, np.arange(len(texts)))
+
+    def pairs(seen):
+        return {(a, b) for _, labels in seen for a in labels for b in labels if a < b}
+
+    first, second = epoch(dataset), epoch(dataset)
+    kept = len(pairs(first) & pairs(second)) / len(pairs(first))
+    assert kept < 0.5
+    widths = [[ids.shape[1] for ids, _ in seen] for seen in (first, second)]
+    assert widths[0] != widths[1]
+    # Not from short to long, nor from long to short.
+    assert abs(np.corrcoef(np.arange(len(widths[0])), widths[0])[0, 1]) < 0.6
+
+
+def test_batches_do_not_wait_for_a_clock(texts):
+    """tf.data's autotuner sleeps between its steps, and an iterator can end only when it wakes."""
+    assert imdb_lstm.batches(texts, np.arange(len(texts))).options().autotune.enabled is False
+
+
+def test_the_first_batches_may_have_equal_widths(build, monkeypatch):
+    """Keras would infer a fixed width from them, and fail at the first other one."""
+    monkeypatch.setattr(imdb_lstm, "BATCH_SIZE", 2)
+    model = build(imdb_lstm, VOCAB_SIZE=20, EMBEDDING_DIM=2, LSTM_UNITS=2)
+    texts = [np.ones(5, dtype="int32")] * 12 + [np.ones(9, dtype="int32")] * 2
+    model.fit(imdb_lstm.batches(texts, np.arange(14) % 2), epochs=2, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("script", [imdb_lstm, reuters_rnn])
+def test_padding_is_less_than_15_percent(script):
+    """Padded to MAX_LENGTH, texts would be 1.9 (IMDB) or 3 (Reuters) times as long."""
+    lengths = lengths_like(script, 9_000 if script is reuters_rnn else 25_000)
+    texts = [np.ones(length, dtype="int32") for length in lengths.clip(max=script.MAX_LENGTH)]
+    dataset = script.batches(texts, np.zeros(len(texts), dtype="int64"))
+    positions = sum(ids.size for ids, _ in dataset.as_numpy_iterator())
+    assert positions < 1.15 * sum(map(len, texts))
+
+
+# --- Networks ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def build(in_folder, monkeypatch):
+    """A function that builds the model of a script with other constants and random vectors."""
+
+    def build(script, **constants):
+        for name, value in constants.items():
+            monkeypatch.setattr(script, name, value)
+        keras.utils.set_random_seed(0)
+        vectors = np.random.normal(size=(script.VOCAB_SIZE, script.EMBEDDING_DIM))
+        if script is not imdb_pretrained_lstm:
+            return script.build_model(vectors)
+        monkeypatch.setattr(script, "VECTORS_FILE", "vectors.txt")
+        words = [f"word{id}" for id in range(4, script.VOCAB_SIZE)]
+        np.savetxt("vectors.txt", np.c_[words, vectors[4:].astype(str)], fmt="%s")
+        return script.build_model(words)
+
+    return build
+
+
+BROWNLEE = dict(VOCAB_SIZE=5_000, EMBEDDING_DIM=32, LSTM_UNITS=100)
+RICE = dict(VOCAB_SIZE=5_000, EMBEDDING_DIM=16)
+
+
+@pytest.mark.parametrize(
+    "script, constants, parameters",
+    [
+        (imdb_lstm, BROWNLEE, 213_301),
+        (imdb_cnn_lstm, BROWNLEE | dict(FILTERS=32, KERNEL_SIZE=3, POOL_SIZE=2), 216_405),
+        (imdb_lstm, RICE | dict(LSTM_UNITS=16), 82_129),
+        (imdb_bilstm, RICE | dict(LSTM_UNITS=(16,)), 84_257),
+    ],
+)
+def test_published_models_have_their_published_parameters(build, script, constants, parameters):
+    assert build(script, **constants).count_params() == parameters
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_stacks_of_any_depth(build, depth):
+    model = build(imdb_stacked_lstm, LSTM_UNITS=(6,) * depth, VOCAB_SIZE=10, EMBEDDING_DIM=6)
+    assert model.count_params() == 10 * 6 + depth * 4 * (6 * 6 + 6 * 6 + 6) + 7
+
+
+@pytest.mark.parametrize("mode, width", [("concat", 10), ("sum", 5), ("ave", 5), ("mul", 5)])
+def test_merge_modes_have_the_widths_in_the_comment(build, mode, width):
+    model = build(imdb_bilstm, LSTM_UNITS=(5, 5), MERGE_MODE=mode, VOCAB_SIZE=10)
+    assert [layer.output.shape[-1] for layer in model.layers[2:4]] == [width, width]
+
+
+@pytest.mark.parametrize("cell, gates", [("SimpleRNN", 1), ("GRU", 3), ("LSTM", 4)])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_cells_and_directions_of_reuters_rnn(build, cell, gates, bidirectional):
+    constants = dict(CELL=cell, BIDIRECTIONAL=bidirectional, UNITS=(6, 4))
+    model = build(reuters_rnn, **constants, VOCAB_SIZE=10, EMBEDDING_DIM=8)
+    both = 2 if bidirectional else 1
+    biases = 2 if cell == "GRU" else 1  # reset_after: one for the inputs and one for the state
+    first, second = gates * 6 * (8 + 6 + biases), gates * 4 * (6 * both + 4 + biases)
+    assert model.count_params() == 80 + both * (first + second) + 46 * (4 * both + 1)
+
+
+@all_scripts
+def test_one_step_moves_every_parameter(build, script):
+    model = build(script, VOCAB_SIZE=30, EMBEDDING_DIM=8, WORD_DROPOUT=0, DROPOUT=0)
+    model.optimizer.epsilon = 1e-12  # so that the smallest gradient has an effect
+    model.run_eagerly = True  # faster for one step
+    ids = np.random.default_rng(0).integers(0, 30, size=(64, 16))  # every id occurs
+    before = model.get_weights()
+    model.train_on_batch(ids, np.arange(64) % (46 if script is reuters_rnn else 2))
+    for old, variable in zip(before, model.weights, strict=True):
+        moved = (old != variable.numpy()).mean()
+        frozen = script is imdb_pretrained_lstm and "embedding" in variable.path
+        # A convolution's relu and the maximum over time leave few parameters without a gradient.
+        assert moved == 0 if frozen else moved > 0.9, variable.path
+
+
+@all_scripts
+def test_a_text_of_one_word_has_an_answer(build, script):
+    model = build(script, VOCAB_SIZE=30, EMBEDDING_DIM=8)
+    [(ids, _)] = script.batches([np.array([5])], np.array([0]))
+    assert ids.shape == (1, 16) and np.isfinite(model(ids)).all()
+
+
+@pytest.fixture
+def cudnn(monkeypatch):
+    """Makes Keras believe in a GPU; records its cuDNN calls as [(cell, inputs, mask)].
+
+    Without a GPU Keras never asks whether a layer is eligible.
+    """
+    calls = []
+
+    def recorder(cell):
+        def kernel(inputs, hidden, *rest):
+            calls.append((cell, np.array(inputs), rest[-4]))
+            outputs = np.zeros((*inputs.shape[:2], hidden.shape[-1]), dtype="float32")
+            return outputs[:, -1], outputs, [hidden, rest[0]] if cell == "lstm" else [hidden]
+
+        return kernel
+
+    module = importlib.import_module("keras.src.backend.tensorflow.rnn")  # a function hides it
+    monkeypatch.setattr(module, "_is_gpu_available", lambda: True)
+    for cell in "lstm", "gru":
+        monkeypatch.setattr(module, f"_cudnn_{cell}", recorder(cell))
+    return calls
+
+
+@pytest.mark.parametrize(
+    "script, constants, expected",
+    [
+        (imdb_lstm, {}, ["lstm"]),
+        (imdb_stacked_lstm, {}, ["lstm", "lstm"]),
+        (imdb_bilstm, {}, ["lstm", "lstm"]),
+        (imdb_cnn_lstm, {}, ["lstm"]),
+        (imdb_pretrained_lstm, {}, ["lstm"]),
+        (reuters_rnn, {}, ["gru", "gru"]),
+        (reuters_rnn, {"CELL": "LSTM", "BIDIRECTIONAL": False}, ["lstm"]),
+        (reuters_rnn, {"CELL": "SimpleRNN"}, []),
+    ],
+)
+def test_defaults_run_on_cudnn_without_a_mask(build, cudnn, script, constants, expected):
+    model = build(script, VOCAB_SIZE=200, **constants)
+    cudnn.clear()
+    model(np.random.default_rng(0).integers(1, 100, size=(4, 16)), training=True)
+    assert [cell for cell, *_ in cudnn] == expected
+    assert all(mask is None for *_, mask in cudnn)
+
+
+@pytest.mark.parametrize("script", [imdb_lstm, imdb_bilstm, imdb_cnn_lstm, reuters_rnn])
+def test_dropout_drops_the_same_inputs_at_all_words(build, cudnn, script):
+    model = build(script, VOCAB_SIZE=100, WORD_DROPOUT=0, DROPOUT=0.5)
+    ids = np.random.default_rng(0).integers(1, 100, size=(4, 16))
+    cudnn.clear()
+    model(ids, training=True)
+    embedding, _, third, *_ = model.layers
+    spatial = script is imdb_cnn_lstm  # its convolution reads what is dropped, not its LSTM
+    seen = third(embedding(ids), training=True) if spatial else cudnn[0][1]
+    dropped = np.array(seen) == 0
+    assert (dropped == dropped[:, :1]).all() and 0.3 < dropped.mean() < 0.7
+    assert (dropped[0] != dropped[1]).any()  # others in each text
+
+
+@all_scripts
+def test_word_dropout_drops_whole_words(build, script):
+    embedding, dropout, *_ = build(script, VOCAB_SIZE=100, WORD_DROPOUT=0.5).layers
+    vectors = embedding(np.arange(4, 100).reshape(2, 48)).numpy()
+    seen = dropout(vectors, training=True).numpy()
+    dropped = (seen == 0).all(axis=-1)
+    assert 0.2 < dropped.mean() < 0.8 and (dropped[0] != dropped[1]).any()
+    assert np.allclose(seen[~dropped], 2 * vectors[~dropped])  # scaled up in return
+    assert np.array_equal(dropout(vectors, training=False), vectors)
+
+
+@all_scripts
+def test_epsilon_holds_back_the_vectors_of_rare_words(build, script):
+    """Adam's first step is about LEARNING_RATE for large gradients. Rare words have small ones.
+
+    With Keras's epsilon of 1e-7 a gradient of 1e-6 still moves a quarter of LEARNING_RATE.
+    """
+    optimizer = build(script, VOCAB_SIZE=30, LEARNING_RATE=0.01).optimizer
+    variable = keras.Variable([0.0, 0.0])
+    optimizer.build([variable])
+    optimizer.apply([keras.ops.convert_to_tensor([1e-2, 1e-6])], [variable])
+    frequent, rare = -variable.numpy() / 0.01
+    assert frequent > 0.7 and rare < 0.01
+
+
+def test_without_return_sequences_keras_says_what_the_comment_quotes():
+    quoted = "expected ndim=3, found ndim=2"
+    with open(imdb_stacked_lstm.__file__, encoding="utf-8") as file:
+        assert quoted in file.read()
+    lstms = layers.LSTM(4), layers.LSTM(4)
+    with pytest.raises(ValueError, match=quoted):
+        keras.Sequential([keras.Input((None,)), layers.Embedding(10, 4), *lstms])
+
+
+def test_the_outputs_of_the_backward_lstm_are_reversed(build):
+    """At each word it has read the words behind it, as the comment in imdb_bilstm.py says."""
+    embedding, _, bidirectional, *_ = build(imdb_bilstm, VOCAB_SIZE=20, LSTM_UNITS=(5,)).layers
+    text = np.array([[3, 7, 11, 2, 9, 15]])
+    backward = layers.LSTM(5, return_sequences=True)
+    backward.build((None, None, imdb_bilstm.EMBEDDING_DIM))
+    backward.set_weights(bidirectional.backward_layer.get_weights())
+    expected = backward(embedding(text[:, ::-1]))[:, ::-1]
+    np.testing.assert_allclose(bidirectional(embedding(text))[:, :, 5:], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pool_size", [1, 2, 4, 8])
+def test_the_lstm_behind_a_convolution_has_a_pool_size_th_of_the_steps(build, cudnn, pool_size):
+    model = build(imdb_cnn_lstm, POOL_SIZE=pool_size, VOCAB_SIZE=10)
+    cudnn.clear()
+    model(np.ones((1, 24), dtype="int32"))
+    assert [inputs.shape[1] for _, inputs, _ in cudnn] == [24 // pool_size]
+
+
+# --- Recurrent layers against their equations, to read beside a textbook -------------------------
+
+BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def check(layer, equations):
+    """Compares a layer's hidden states at all words, with random weights and inputs."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
+    layer.build(x.shape)
+    # Biases too, which start at 0 or 1.
+    layer.set_weights([random.normal(0, 0.7, weights.shape) for weights in layer.get_weights()])
+    np.testing.assert_allclose(layer(x), equations(x, *layer.get_weights()), atol=1e-5)
+
+
+def lstm(x, kernel, recurrent_kernel, bias):
+    """Returns the hidden states (batch, time, units) of an LSTM.
+
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. Keras stores the
+    weights side by side: input gate, forget gate, candidate, output gate. Shapes: `x` (batch, time,
+    features), `kernel` (features, 4 units), `recurrent_kernel` (units, 4 units), `bias` (4 units).
+    """
+    units = len(recurrent_kernel)
+    hidden, cell, states = np.zeros((len(x), units)), np.zeros((len(x), units)), []
+    for time in range(x.shape[1]):
+        z = x[:, time] @ kernel + hidden @ recurrent_kernel + bias
+        input_gate = sigmoid(z[:, :units])  # how much of the candidate is written
+        forget_gate = sigmoid(z[:, units : 2 * units])  # how much of the old cell state is kept
+        candidate = np.tanh(z[:, 2 * units : 3 * units])
+        output_gate = sigmoid(z[:, 3 * units :])  # how much of the cell state is output
+        cell = forget_gate * cell + input_gate * candidate
+        hidden = output_gate * np.tanh(cell)
+        states.append(hidden)
+    return np.stack(states, axis=1)
+
+
+def gru(x, kernel, recurrent_kernel, biases):
+    """Returns the hidden states (batch, time, units) of a GRU as Keras computes it (reset_after).
+
+    Cho et al. 2014 multiply the state with the reset gate *before* the recurrent kernel. Keras does
+    it after, as cuDNN does, which is why `biases` (2, 3 units) has a row for the inputs and one for
+    the state. Keras's update gate is the fraction of the old state that is kept; in some textbooks
+    it is the fraction that is new. Stored side by side: update gate, reset gate, candidate.
+    """
+    units = len(recurrent_kernel)
+    hidden, states = np.zeros((len(x), units)), []
+    for time in range(x.shape[1]):
+        from_input = x[:, time] @ kernel + biases[0]
+        from_state = hidden @ recurrent_kernel + biases[1]
+        gates = sigmoid(from_input + from_state)
+        update_gate, reset_gate = gates[:, :units], gates[:, units : 2 * units]
+        candidate = np.tanh(from_input[:, 2 * units :] + reset_gate * from_state[:, 2 * units :])
+        hidden = update_gate * hidden + (1 - update_gate) * candidate
+        states.append(hidden)
+    return np.stack(states, axis=1)
+
+
+def simple_rnn(x, kernel, recurrent_kernel, bias):
+    """Returns the hidden states (batch, time, units) of a simple RNN (Elman 1990)."""
+    hidden, states = np.zeros((len(x), len(recurrent_kernel))), []
+    for time in range(x.shape[1]):
+        hidden = np.tanh(x[:, time] @ kernel + hidden @ recurrent_kernel + bias)
+        states.append(hidden)
+    return np.stack(states, axis=1)
+
+
+@pytest.mark.parametrize(
+    "cell, equations", [("LSTM", lstm), ("GRU", gru), ("SimpleRNN", simple_rnn)]
+)
+def test_layers_follow_their_equations(cell, equations):
+    check(getattr(layers, cell)(UNITS, return_sequences=True), equations)
+
+
+def test_the_forget_gate_starts_open():
+    layer = layers.LSTM(UNITS)
+    layer.build((BATCH, TIME, FEATURES))
+    np.testing.assert_array_equal(layer.get_weights()[2], np.repeat([0, 1, 0, 0], UNITS))
+
+
+def test_post_padding_without_a_mask_makes_an_lstm_blind():
+    """Behind 100 zeros a whole text no longer changes the last output. So texts are pre-padded."""
+    keras.utils.set_random_seed(0)
+    embedding, layer = layers.Embedding(50, 16), layers.LSTM(16)
+    texts = [np.arange(1, 11), np.arange(21, 31)]
+
+    def difference(padding):
+        one, other = layer(embedding(keras.utils.pad_sequences(texts, 110, padding=padding)))
+        return np.abs(one - other).max()
+
+    assert difference("post") < 1e-5
+    assert difference("pre") > 1e-3
+
+
+def test_a_convolution_drops_the_mask():
+    x = layers.Embedding(10, 4, mask_zero=True)(np.array([[5, 3, 0, 0]]))
+    assert x._keras_mask is not None
+    assert getattr(layers.Conv1D(4, 3)(x), "_keras_mask", None) is None
+
+
+def log_gradient(cell, steps, gate=None):
+    """Returns log10 of the norm of d(last output) / d(first input), the mean of three seeds.
+
+    The weights are those at initialisation. `gate`, a slice of the bias and a number, sets the bias
+    of a gate.
+    """
+    logs = []
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        layer = cell(16, dtype="float64")  # float32 would round the gradient to zero
+        layer.build((None, None, 16))
+        if gate is not None:
+            *kernels, bias = layer.get_weights()
+            bias[..., gate[0]] = gate[1]
+            layer.set_weights([*kernels, bias])
+        x = tf.constant(np.random.default_rng(seed).normal(size=(4, steps, 16)))
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            output = tf.reduce_sum(layer(x) ** 2)
+        logs.append(np.log10(np.linalg.norm(tape.gradient(output, x)[:, 0])))
+    return np.mean(logs)
+
+
+@pytest.mark.slow
+def test_gradients_vanish_and_gates_can_keep_them():
+    """At initialisation the gradients of all three vanish within 200 steps.
+
+    The LSTM's vanishes least, because its forget gate starts with a bias of 1. A GRU, whose update
+    gate starts at one half, is no better than a SimpleRNN. But training can open a gate: with a
+    large bias the gradient over 200 steps is nearly that over 10.
+    """
+    lost = {
+        cell: log_gradient(cell, 10) - log_gradient(cell, 200)  # powers of ten
+        for cell in (layers.SimpleRNN, layers.GRU, layers.LSTM)
+    }
+    assert lost[layers.SimpleRNN] > 20 and lost[layers.GRU] > 20
+    assert 5 < lost[layers.LSTM] < lost[layers.SimpleRNN] - 5
+    forget_gate = slice(16, 32), 6
+    update_gate = slice(0, 16), 3  # in both biases, which add up
+    for cell, gate in (layers.LSTM, forget_gate), (layers.GRU, update_gate):
+        assert log_gradient(cell, 10, gate) - log_gradient(cell, 200, gate) < 2
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_spelling_needs_memory(recurrent):
+    """The textbooks' first example: predict each next letter of "data", and its end.
+
+    After "d" comes "a", after "da" "t", after "dat" "a". A network that sees one letter at a time
+    cannot tell the two letters "a" apart: at best it learns three of the four answers.
+    """
+    x, y = np.array([[0, 1, 2, 1]]), np.array([[1, 2, 1, 3]])  # d a t a, a t a end
+    keras.utils.set_random_seed(0)
+    recurrent_layer = layers.SimpleRNN(8, return_sequences=True)
+    middle = recurrent_layer if recurrent else layers.Dense(8, activation="tanh")
+    output = layers.Dense(4, activation="softmax")
+    model = keras.Sequential([layers.Embedding(4, 4), middle, output])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.learning_rate = 0.05
+    model.fit(np.repeat(x, 150, axis=0), np.repeat(y, 150, axis=0), batch_size=1, verbose=0)
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    assert accuracy == (1.0 if recurrent else 0.75)
+    # Two equally likely answers to "a" cost log(2) each, whatever the network does.
+    assert loss < 0.05 if recurrent else loss == pytest.approx(np.log(2) / 2, abs=0.02)
