@@ -5,7 +5,7 @@
 """Sentiment classification of IMDB movie reviews with one LSTM layer: python imdb_lstm.py
 
 Test accuracy 90.2 ± 0.2 % (3 seeds), majority-class baseline 50 %. NB-SVM, a linear model of words
-and bigrams, reaches 90.3 %: where the order of words hardly matters, something simpler will do.
+and bigrams, reaches 90.3 %: where word order matters little, a linear model is enough.
 """
 
 import datetime
@@ -21,20 +21,20 @@ from keras import datasets, layers
 
 # Data
 DATA_FILE = "data/imdb.npz"  # from download_imdb.py or prepare_texts.py
-VOCAB_SIZE = 30_000  # ids in use; rarer words become the unknown word, id 2
-MAX_LENGTH = 400  # words kept of each text, from its end, where a reviewer sums up
-VALIDATION_SIZE = 0.1  # fraction of train that chooses the epoch; 0: train on all, for all EPOCHS
+VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words become id 2, unknown
+MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
+VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
 EMBEDDING_DIM = 64
 LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.3  # fraction of words dropped during training
-DROPOUT = 0.5  # fraction of the LSTM's inputs dropped, the same ones at all words of a text
+DROPOUT = 0.5  # fraction of the LSTM's input features dropped, the same at all time steps of a text
 # Training
 LEARNING_RATE = 0.01
 BATCH_SIZE = 128
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # the same seed gives the same figures on the same machine
+SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
 
 
 def load_data():
@@ -47,11 +47,11 @@ def load_data():
             parts = [(np.split(data[f"x_{part}"], ends[part]), data[f"y_{part}"]) for part in ends]
             lists = [bytes(data[name]).decode().split("\n") for name in ("vocabulary", "classes")]
             return *parts, *lists, data["vectors"], json.loads(str(data["about"]))
-        corpus = getattr(datasets, path.stem)  # the same texts, but without word vectors
+        corpus = getattr(datasets, path.stem)  # no file: the same texts without word vectors
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
         sys.exit(f"Cannot read {path}: run download_{path.stem}.py or prepare_texts.py ({error}).")
-    print(f"No {path}: keras.datasets. Random vectors: 88.5, not 90.2 %. Validation shares movies.")
+    print(f"No {path}: keras.datasets. IMDB: random vectors 88.5, not 90.2 %, validation flatters.")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
     vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
     return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about
@@ -64,11 +64,11 @@ def batches(texts, labels):
     random = np.random.default_rng(SEED)
 
     def epoch():
-        # Texts of similar length share a batch: little padding. Blurring changes who shares it.
+        # Batches of similar length need little padding. Noise on the lengths varies the batches.
         order = np.argsort(lengths * random.uniform(0.95, 1.05, len(lengths)))
         for start in random.permutation(starts):
             rows = order[start : start + BATCH_SIZE]
-            # At least 8 zeros in front, to a multiple of 8: no mask is needed, so cuDNN can run.
+            # A multiple of 8, with at least 8 zeros in front. A mask for them would rule out cuDNN.
             width = (lengths[rows].max() + 15) // 8 * 8
             ids = keras.utils.pad_sequences([texts[row][-MAX_LENGTH:] for row in rows], width)
             yield np.where(ids < VOCAB_SIZE, ids, 2), labels[rows]
@@ -76,7 +76,7 @@ def batches(texts, labels):
     signature = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,), "int64")
     dataset = tf.data.Dataset.from_generator(epoch, output_signature=signature).prefetch(2)
     options = tf.data.Options()
-    options.autotune.enabled = False  # it can hold up the end of an epoch
+    options.autotune.enabled = False  # the autotuner can delay the end of an epoch
     return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).with_options(options)
 
 
@@ -84,18 +84,18 @@ def build_model(vectors):
     """Returns the compiled network: ids (batch, time) to probabilities (batch, 1)."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=[vectors]))
-    model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # whole words
+    model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # drops whole words
     model.add(layers.LSTM(LSTM_UNITS, dropout=DROPOUT, return_sequences=True))
     # (batch, time, LSTM_UNITS); the maximum over time is (batch, LSTM_UNITS)
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-4)  # 1e-7 overfits rare words
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-4)  # with 1e-7 rare words overfit
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
 
 def main():
-    """Trains, evaluates once on test and saves the run; returns the model and its history."""
+    """Trains the model, evaluates it once on test, saves the run; returns model and history."""
     assert min(MAX_LENGTH, BATCH_SIZE, EPOCHS) >= 1, "MAX_LENGTH, BATCH_SIZE, EPOCHS: at least 1"
     assert 0 <= DROPOUT <= 1 and 0 <= VALIDATION_SIZE < 1, "DROPOUT, VALIDATION_SIZE: 0 to 1"
     keras.utils.set_random_seed(SEED)
@@ -112,7 +112,7 @@ def main():
     folder.mkdir(parents=True)
     code = map(inspect.getsource, (load_data, batches, build_model, main))
     (folder / "code.py").write_text("\n\n".join(code), encoding="utf-8")
-    cut = round(len(x_train) * VALIDATION_SIZE)  # the front of train shares no movie with the rest
+    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
     train = batches(x_train[cut:], y_train[cut:])
     val = batches(x_train[:cut], y_train[:cut]) if cut else None
     stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
@@ -138,7 +138,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and "__file__" in globals():  # in a notebook, arguments are ipykernel's
+    if len(sys.argv) > 1 and "__file__" in globals():  # a notebook's arguments are ipykernel's
         print(__doc__)
         sys.exit("--help" not in sys.argv)
     model, history = main()

@@ -63,21 +63,13 @@ def main():
     for count in command.parse(parser, None).texts:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(count, folder))
-    columns = (
-        "texts",
-        "table, MiB",
-        "data file, MiB",
-        "prepare, s",
-        "peak, MiB",
-        "train, s",
-        "peak, MiB",
-    )
+    columns = "texts|table, MiB|data file, MiB|prepare, s|peak, MiB|train, s|peak, MiB".split("|")
     text = f"""# Time and memory against the number of texts
 
 Written by `python -m experiments.scale`. The texts are generated, with a mean of {MEAN_WORDS} words
 from a vocabulary of {VOCABULARY:,}; the word of rank r has a probability proportional to 1 / r.
-Training is one epoch of `imdb_lstm.py` on four fifths, with evaluation. Seconds and memory are those
-of whole processes. Other work ran on the machine.
+Training is one epoch of `imdb_lstm.py` on four fifths, and evaluation. Seconds and memory are of
+whole processes. Other work ran on the machine.
 
 {tools.machine(tools.versions())}.
 

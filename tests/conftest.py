@@ -13,7 +13,6 @@ import sys
 import tarfile
 import tempfile
 import threading
-import types
 
 # Before keras is imported, which reads KERAS_HOME once. Nobody answers at port 9.
 KERAS_HOME = tempfile.TemporaryDirectory()
@@ -27,7 +26,7 @@ import pytest  # noqa: E402
 
 import download_imdb  # noqa: E402
 import download_reuters  # noqa: E402
-from corpus import fetch, samples  # noqa: E402
+from corpus import data_file, fetch, samples  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
 CACHE = pathlib.Path(KERAS_HOME.name, "datasets")
@@ -73,39 +72,26 @@ def small_sample(sample):
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """The folder with the real archives. Tests that use it are skipped where it is missing."""
+    """The folder with the real archives."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("the real archives (../shared/data) are missing")
     return folder
 
 
-def built(program, archive, folder):
-    """Runs a download program on an archive; its `process`, data file (`path`), `peak` memory."""
-    # A process in between, because RUSAGE_CHILDREN is the maximum of all children.
-    code = """import resource, subprocess, sys
-status = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(status)"""
-    process = run("-c", folder, code, ROOT / program, archive)
-    assert process.returncode == 0, process.stderr
-    [path] = (folder / "data").iterdir()
-    peak = int(process.stdout.split()[-1]) * 1024  # bytes; Linux counts in KiB
-    return types.SimpleNamespace(process=process, path=path, peak=peak)
-
-
 @pytest.fixture(scope="session")
 def real_imdb(shared_data, tmp_path_factory):
-    """IMDB's data file, made once from the real archive, see `built`."""
+    """IMDB from the real archive: the program's output, the data and the peak memory in bytes."""
+    folder = tmp_path_factory.mktemp("imdb")
+    # A small process in between: RUSAGE_CHILDREN is the maximum of all children.
+    code = """import resource, subprocess, sys
+subprocess.run([sys.executable, *sys.argv[1:]], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
     archive = shared_data / "aclImdb_labelled.tar.gz"
-    return built("download_imdb.py", archive, tmp_path_factory.mktemp("imdb"))
-
-
-@pytest.fixture(scope="session")
-def real_reuters(shared_data, tmp_path_factory):
-    """Reuters' data file, made once from the real archive, see `built`."""
-    archive = shared_data / "reuters21578.tar.gz"
-    return built("download_reuters.py", archive, tmp_path_factory.mktemp("reuters"))
+    process = run("-c", folder, code, ROOT / "download_imdb.py", archive)
+    assert process.returncode == 0, process.stderr
+    peak = int(process.stdout.split()[-1]) * 1024  # Linux counts in KiB
+    return process.stdout, data_file.read(str(folder / "data" / "imdb.npz")), peak
 
 
 def run(script, folder, *arguments):
@@ -170,9 +156,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path, monkeypatch, empty_cache):
     """A server on the loopback interface in place of Keras's and Stanford's.
 
-    It serves its `folder`, lists the names that were requested in `requests`, and calls
-    `answers[name](handler)` for a name instead, if there is one. Call `trust()` when the files are
-    in the folder: their hashes become the known ones.
+    It serves `folder` and lists requested names in `requests`; `answers[name](handler)` takes the
+    place of a file. `trust()` makes the hashes of the files in the folder the known ones.
     """
     folder = tmp_path / "served"
     folder.mkdir()

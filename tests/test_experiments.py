@@ -12,7 +12,6 @@ from corpus import DataError, data_file
 from experiments import baselines, benchmark, plots, reproduce, tools, train_vectors
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, Recipe
 
-# The parameters that the sources give for their models.
 PARAMETERS = {"brownlee": 213_301, "rice_lstm": 82_129, "rice_bilstm": 84_257}
 
 
@@ -199,10 +198,6 @@ def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
         with pytest.raises(AttributeError):  # there is no table to go on with
             function(part, part, "stored", 1)
     assert seen == [(), "stored"]
-
-
-def test_the_ratio_is_the_median_of_the_rounds():
-    assert benchmark.ratio([4, 9, 20], [2, 3, 5]) == "3.0 (2.0 to 4.0)"
 
 
 def test_vectors_have_the_words_of_the_vocabulary(in_folder, small_sample, monkeypatch):

@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import re
 import shutil
 import sys
 import zipfile
@@ -17,8 +18,8 @@ import imdb_lstm
 import predict
 from corpus import DataError, command, data_file
 
-SIZES = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
-SMALL = SIZES | {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
+SMALL = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
+SMALL |= {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
 TEXT = "The film was not dull, it was charming."
 NAME = "imdb_lstm-20260102-030405-000006"
 
@@ -63,13 +64,6 @@ def loaded(classifier, monkeypatch):
     monkeypatch.setattr(predict, "Classifier", lambda run: classifier)
 
 
-def output_of(capsys, *arguments):
-    """Returns the lines that a command prints."""
-    capsys.readouterr()
-    predict.main(list(map(str, arguments)))
-    return capsys.readouterr().out.splitlines()
-
-
 def refused(capsys, run, text=TEXT):
     """Asserts that a command ends with status 1, one line, and no output; returns the line."""
     capsys.readouterr()
@@ -94,7 +88,7 @@ def test_the_newest_finished_run_of_exactly_this_script_is_taken(in_folder, caps
     assert predict.find_run("my-2").name == "my-2-20270101-000000-000000"
     capsys.readouterr()
     assert predict.find_run(f"{newest}/") == newest and capsys.readouterr().err == ""
-    for name in "m", "my_", "y", "runs/my-2027", "m*", "[":
+    for name in "m", "y", "runs/my-2027", "m*", "[":
         with pytest.raises(DataError, match="there is no run"):
             predict.find_run(name)
 
@@ -136,25 +130,18 @@ def test_words_get_the_ids_of_training(classifier, data):
         assert np.array_equal(classifier.encode(words), known)
         [found] = predict.answer(classifier, [" ".join(words).upper()])
         assert (found["words"], found["unknown_words"]) == (len(words), np.sum(known == 2))
-        assert found["probability"] == pytest.approx(
-            classifier.probabilities([ids]).max(), abs=1e-6
-        )
+        expected = classifier.probabilities([ids]).max()
+        assert found["probability"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_probability_does_not_depend_on_the_texts_around_it(classifier):
-    answers = predict.answer(
-        classifier, [TEXT, "dull", "a film " * 300, TEXT.upper(), *[TEXT] * 40]
-    )
+def test_a_probability_does_not_depend_on_other_texts_nor_on_what_is_cut(classifier):
+    end = "my " * 23 + "the film began badly but ended well"  # as many words as are read
+    texts = [TEXT, "dull", "i " * 100_000 + end, "film " + end, *[TEXT.upper()] * 40]
+    first, _, long, short, *others = predict.answer(classifier, texts)
     [alone] = predict.answer(classifier, (text for text in [TEXT]))
-    for found in answers[0], *answers[3:]:
-        assert found["probability"] == pytest.approx(alone["probability"], abs=1e-6)
-
-
-def test_of_a_long_text_the_end_decides(classifier):
-    last = "my " * 23 + "the film began badly but ended well"  # as many words as are read
-    answers = predict.answer(classifier, ["i " * 100_000 + last, "film " + last])
-    assert answers[0]["words"] == 100_030
-    assert answers[0]["probability"] == pytest.approx(answers[1]["probability"], abs=1e-6)
+    for found, expected in (first, alone), (long, short), *((other, alone) for other in others):
+        assert found["probability"] == pytest.approx(expected["probability"], abs=1e-6)
+    assert long["words"] == 100_030
 
 
 def test_after_each_word_is_the_probability_of_the_text_up_to_it(classifier):
@@ -168,12 +155,9 @@ def test_after_each_word_is_the_probability_of_the_text_up_to_it(classifier):
 
 
 def test_a_text_without_words_has_no_class(classifier):
-    for found in predict.answer(classifier, ["", " \t", "!?...", "\r\n"], with_words=True):
+    for found in predict.answer(classifier, ["", "!?...", "\r\n"], with_words=True):
         assert (found["class"], found["probability"], found["words"]) == (None, None, 0)
         assert found["probabilities"] == {} and found["after_each_word"] == []
-
-
-def test_one_text_is_not_taken_for_a_list_of_letters(classifier):
     with pytest.raises(AssertionError, match="a list of texts"):
         predict.answer(classifier, "a film")
 
@@ -181,37 +165,34 @@ def test_one_text_is_not_taken_for_a_list_of_letters(classifier):
 def test_a_line_names_class_probability_and_text(loaded, classifier, capsys):
     [found] = predict.answer(classifier, [TEXT])
     line = f"{found['class']:8} {found['probability']:6.1%}  {TEXT}"
-    assert output_of(capsys, "run", TEXT) == [line]
-    table = output_of(capsys, "run", "--words", TEXT, "...")
+    predict.main(["run", TEXT, "\U0001f3ac qwertz"])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == line and second.endswith("qwertz  (no known words)")
+    predict.main(["run", "--words", TEXT, "..."])
+    table = capsys.readouterr().out.splitlines()
     assert table[0] == line and f"probability of {found['class']} after" in table[1]
     words = "the film was not dull it was charming".split()
     assert [row.split()[1] for row in table[2:-1]] == words
     assert table[-2].split()[0] == f"{found['probability']:.1%}"
     assert table[-1] == "-  ...  (no known words)"
-    assert output_of(capsys, "run", "\U0001f3ac qwertz")[0].endswith("qwertz  (no known words)")
-
-
-def test_json_is_one_object_a_text(loaded, classifier, capsys):
-    texts = ["caf\xe9 \U0001f3ac\ncharming", "..."]
-    lines = output_of(capsys, "run", "--words", texts[0], "--json", texts[1])
-    answers = predict.answer(classifier, texts, with_words=True)
-    assert [json.loads(line) for line in lines] == answers
-    assert "".join(lines).isascii()  # whatever the encoding of the console or the pipe
 
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
-def test_standard_input_is_read_in_chunks_of_lines(loaded, capsys, monkeypatch, arguments):
+def test_each_line_of_standard_input_becomes_a_json_object(
+    loaded, classifier, capsys, monkeypatch, arguments
+):
     sizes, real = [], predict.answer
     monkeypatch.setattr(predict, "TEXTS_AT_ONCE", 2)
     monkeypatch.setattr(predict, "answer", lambda *args: sizes.append(len(args[1])) or real(*args))
     lines = "\ufefffilm\r\n\nwas caf\xe9\n".encode() + b"was \xff\n" + b"the"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
-    predict.main(["run", "--json", *arguments])
+    predict.main(["run", "--json", "--words", *arguments])
     out, err = capsys.readouterr()
     found = list(map(json.loads, out.splitlines()))
-    texts = ["film", "", "was caf\xe9", "was \ufffd", "the"]
-    assert [each["text"] for each in found] == texts and sizes == [2, 2, 1]
-    assert [each["unknown_words"] for each in found] == [0, 0, 1, 1, 0]
+    for start, texts in (0, ["film", ""]), (2, ["was caf\xe9", "was \ufffd"]), (4, ["the"]):
+        assert found[start : start + 2] == real(classifier, texts, True)
+    assert [each["unknown_words"] for each in found] == [0, 0, 1, 1, 0] and sizes == [2, 2, 1]
+    assert out.isascii()  # whatever the encoding of the console or the pipe
     assert err.splitlines() == ["Line 4 is not UTF-8, or contains U+FFFD."]
 
 
@@ -229,12 +210,8 @@ def test_as_a_process(run_folder):
     assert done.returncode == 0 and done.stdout.endswith(f"%  {TEXT}\n")
     assert done.stderr.startswith(f"imdb_lstm: {pathlib.Path('runs', NAME)}\n")
     # Errors come at once: keras, which takes seconds to import, is not imported before them.
-    code = """import sys, predict
-try:
-    predict.main(["no_such_script", "text"])
-except predict.DataError:
-    print("keras" in sys.modules)"""
-    assert run("-c", ROOT, code).stdout == "False\n"
+    code = "import sys; sys.modules['keras'] = None; import predict; predict.main(['none', 'text'])"
+    assert "there is no run none" in run("-c", ROOT, code).stderr
 
 
 @pytest.mark.parametrize("name", ["result.json", "vocabulary.txt", "model.keras"])
@@ -243,8 +220,7 @@ def test_a_damaged_file_is_named_in_one_line(run_folder, capsys, name):
     for content in b"\xff{", b"[" * 100_000, b'{"about": 1}', valid[:-9], valid[:1000] + b"\xff":
         if name != "vocabulary.txt" or b"\xff" in content:  # any text is a vocabulary
             (run_folder / name).write_bytes(content)
-            line = refused(capsys, run_folder)
-            assert name in line and "cannot be used" in line
+            assert re.search(f"{name}.* cannot be used", refused(capsys, run_folder))
     if name != "result.json":  # without it, the run is unfinished
         (run_folder / name).unlink()
         assert f"{name} cannot be used" in refused(capsys, run_folder)
@@ -299,20 +275,18 @@ def test_of_more_than_two_classes_the_three_most_probable_are_printed(run_folder
     network(150, 4, activation="softmax").save(run_folder / "model.keras")
     result = json.loads((run_folder / "result.json").read_bytes()) | {"classes": list("abcd")}
     (run_folder / "result.json").write_text(json.dumps(result))
-    [line] = output_of(capsys, run_folder, TEXT)
-    assert line.split()[:7] == ["a", "25.0%", "b", "25.0%", "c", "25.0%", "The"]
+    predict.main([str(run_folder), TEXT])
+    assert capsys.readouterr().out.split()[:7] == ["a", "25.0%", "b", "25.0%", "c", "25.0%", "The"]
 
 
-def thing(module, name, config):
+def thing(module, name, **config):
     return {"module": module, "class_name": name, "config": config, "registered_name": name}
 
 
 CODE = {
-    "os.system": thing("os", "system", {"command": "touch executed"}),
-    "subprocess": thing("subprocess", "Popen", {"args": "touch executed", "shell": True}),
-    "exec": thing("builtins", "exec", {"source": "open('executed', 'w')"}),
-    "safe mode off": thing("keras.config", "enable_unsafe_deserialization", {}),
-    "download": thing("keras.utils", "get_file", {"fname": "x", "origin": "file:///etc/hosts"}),
+    "os.system": thing("os", "system", command="touch executed"),
+    "safe mode off": thing("keras.config", "enable_unsafe_deserialization"),
+    "download": thing("keras.utils", "get_file", fname="x", origin="file:///etc/hosts"),
 }
 
 
@@ -324,7 +298,7 @@ def test_code_in_the_configuration_of_a_model_is_not_run(run_folder, capsys, cod
     config = json.loads(files["config.json"])
     if place == "layer":
         config["config"]["layers"].append(code)
-    elif place == "activation":
+    if place == "activation":
         config["config"]["layers"][-1]["config"]["activation"] = code
     files["config.json"] = json.dumps(code if place == "model" else config).encode()
     with zipfile.ZipFile(run_folder / "model.keras", "w") as archive:

@@ -22,19 +22,16 @@ def test_all_readers_and_programs_are_tried(readers):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_input_is_accepted_or_refused_in_one_line(readers, name):
-    fuzz.attack(*readers[name], inputs=100)
+    fuzz.attack(*readers[name], inputs=50)
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("a traceback"), SystemExit("two\nlines"), SystemExit(1)]
-)
+@pytest.mark.parametrize("error", [ValueError("a traceback"), SystemExit("two\nlines")])
 def test_any_other_error_is_noticed(readers, error):
     def reader(content):
-        if len(content) > 3:
-            raise error
+        raise error
 
     with pytest.raises((ValueError, AssertionError)):
-        fuzz.attack(reader, readers["texts"][1], inputs=100)
+        fuzz.attack(reader, readers["texts"][1], inputs=1)
 
 
 @pytest.mark.slow
