@@ -4,8 +4,8 @@
 # ///
 """Classification of Reuters newswires by topic with a SimpleRNN, GRU or LSTM: python reuters_rnn.py
 
-Test accuracy (3 seeds): GRU 82.3 ± 0.9 %, LSTM 82.6 ± 0.5 %, SimpleRNN 79.4 ± 1.0 %.
-Majority-class baseline 36.2 %; a linear SVM on TF-IDF, which is simpler, reaches 82.7 %.
+Test accuracy 82.3 ± 0.9 % with a GRU; with this script's earlier version, 82.6 ± 0.5 % with an LSTM
+and 79.4 ± 1.0 % with a SimpleRNN (3 seeds). Majority class 36.2 %, linear SVM on TF-IDF 82.7 %.
 """
 
 import datetime
