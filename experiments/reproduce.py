@@ -168,7 +168,8 @@ def report(runs):
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
 the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
-on Reuters. Seconds per epoch are those of the fastest seed, because other work ran on the machines.
+on Reuters. Seconds per epoch are those of the fastest seed. The machines were shared with other
+work, so that the seconds of different rows do not compare.
 
 † {tools.EARLIER} of the scripts, whose published recipes had
 batches of texts of similar length and only the constants of the scripts.
@@ -178,7 +179,7 @@ Data: {sources}.
 (`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
 `aclImdb_v1.tar.gz`.)
 
-Plots: validation accuracy [against time](accuracy_against_time.png), recall of the Reuters topics
+Plots: validation accuracy [by epoch](accuracy_by_epoch.png), recall of the Reuters topics
 [against their frequency](recall_against_frequency.png), test accuracy
 [against the number of words](accuracy_against_length.png), [overfitting](overfitting.png).
 
