@@ -90,21 +90,26 @@ class Classifier:
         cut and padded by the rule of the scripts' `batches`. Only texts of equal width share a
         batch, so that a result depends on the other texts by no more than rounding.
         """
-        texts = [np.asarray(text[-self.max_length :], dtype="int32") for text in texts]
-        widths = np.array([(len(text) + 15) // 8 * 8 for text in texts])
+        widths = np.array([(min(len(text), self.max_length) + 15) // 8 * 8 for text in texts])
         probabilities = np.zeros((len(texts), len(self.classes)), dtype="float32")
         for width in np.unique(widths):
             same = np.flatnonzero(widths == width)
             for rows in np.split(same, range(BATCH_SIZE, len(same), BATCH_SIZE)):
-                ids = np.stack([np.pad(texts[row], (width - len(texts[row]), 0)) for row in rows])
-                ids = np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
-                output = np.asarray(self.model.predict_on_batch(ids))  # faster than `predict` here
-                if output.shape[1] == 1:  # of two classes, the probability of the second
-                    output = np.hstack([1 - output, output])
-                if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN
-                    raise DataError("the model's outputs are not probabilities")
-                probabilities[rows] = output
+                probabilities[rows] = self.batch([texts[row] for row in rows])
         return probabilities
+
+    def batch(self, texts):
+        """Returns the same for texts that are padded to one width, that of the longest."""
+        texts = [np.asarray(text[-self.max_length :], dtype="int32") for text in texts]
+        width = (max(map(len, texts)) + 15) // 8 * 8
+        ids = np.stack([np.pad(text, (width - len(text), 0)) for text in texts])
+        ids = np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
+        output = np.asarray(self.model.predict_on_batch(ids))  # faster than `predict` here
+        if output.shape[1] == 1:  # of two classes, the probability of the second
+            output = np.hstack([1 - output, output])
+        if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN
+            raise DataError("the model's outputs are not probabilities")
+        return output
 
 
 def answer(classifier, texts, with_words=False):

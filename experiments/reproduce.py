@@ -13,22 +13,18 @@ other runs. `store([read_run(folder)])` stores a run of a script.
 """
 
 import collections
-import csv
 import inspect
 import json
 import pathlib
 import statistics
 
-import keras
-
+import compare
 from corpus import DataError, command
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS
 
 RUNS = tools.RESULTS / "runs.jsonl"
-FIGURES = "accuracy loss val_accuracy val_loss test_accuracy test_loss".split()
-FIGURES += "epochs best_epoch seconds device".split()
 
 
 def identity(name, seed):
@@ -41,15 +37,15 @@ def identity(name, seed):
     else:
         script = RECIPES[name].configure(SEED=seed)
         constants, source = tools.constants_of(script), tools.source_of(script)
-    same = {"recipe": name, "seed": seed, "code": tools.code_of(source), "constants": constants}
-    return same | {"fingerprint": tools.fingerprint(script.DATA_FILE)}
+    same = {"recipe": name, "seed": seed, "code": compare.code_of(source), "constants": constants}
+    return same | {"fingerprint": compare.fingerprint(script.DATA_FILE)}
 
 
 def is_current(run):
     """Tells whether today's recipe would repeat this run; without a data file, on any data."""
     today = identity(run["recipe"], run["seed"])
     today["fingerprint"] = today["fingerprint"] or run["fingerprint"]
-    return all(run[key] == value for key, value in today.items())
+    return compare.has(run, today)
 
 
 def read_run(folder):
@@ -57,43 +53,29 @@ def read_run(folder):
 
     Raises DataError if the run is unfinished, or its code and constants are those of no recipe.
     """
-    folder = pathlib.Path(folder)
-    if not (folder / "result.json").exists():
-        raise DataError(f"{folder} has no result.json: the run is unfinished.")
-    result = json.loads((folder / "result.json").read_text())
-    run = {"recipe": "", "seed": result["constants"]["SEED"]}
-    run["code"] = tools.code_of((folder / "code.py").read_text(encoding="utf-8"))
-    run["constants"] = result["constants"]
-    run["fingerprint"] = result["about"].get("fingerprint")
-    run["versions"] = {name: value.split()[0] for name, value in result["versions"].items()}
-    run["machine"] = tools.machine(run["versions"])
-    run["source"] = result["about"]["source"]
-    run |= {name: result[name] for name in FIGURES if name in result}
-    run["parameters"] = keras.models.load_model(
-        folder / "model.keras", compile=False
-    ).count_params()
-    with open(folder / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    # Without validation, CSVLogger writes "NA" into its columns.
-    columns = [name for name, value in rows[0].items() if name != "epoch" and value != "NA"]
-    run["history"] = {column: [float(row[column]) for row in rows] for column in columns}
+    run = compare.read_run(folder)
+    script, run["machine"] = run.pop("script"), tools.machine(run["versions"])
     for name, recipe in RECIPES.items():
-        if recipe.script == result["script"] and is_current(run | {"recipe": name}):
-            return run | {"recipe": name}
+        if recipe.script == script and is_current(run | {"recipe": name}):
+            return {"recipe": name} | run
     raise DataError(f"{folder}: no recipe has its code, constants and data.")
 
 
 def train(name, seed):
     """Runs a recipe in a process and a folder of its own and returns its line of runs.jsonl."""
     with tools.folder_with_data() as folder:
+
+        def call(code):
+            compare.run_python(code, folder, PYTHONPATH=str(tools.ROOT))
+
         if name in BASELINES:
-            call = f"from experiments import baselines as b; run = b.run({name!r}, {seed})"
-            tools.run_code(f"{call}; import json; json.dump(run, open('run.json', 'w'))", folder)
+            run = f"run = baselines.run({name!r}, {seed}); json.dump(run, open('run.json', 'w'))"
+            call(f"import json; from experiments import baselines; {run}")
             run = json.loads(pathlib.Path(folder, "run.json").read_text())
             run |= {"machine": tools.machine(tools.versions()), "versions": tools.versions()}
             return identity(name, seed) | run
         recipe = f"from experiments.recipes import RECIPES; recipe = RECIPES[{name!r}]"
-        tools.run_code(f"{recipe}; recipe.configure(SEED={seed}).main()", folder)
+        call(f"{recipe}; recipe.configure(SEED={seed}).main()")
         return read_run(*pathlib.Path(folder, "runs").iterdir())
 
 

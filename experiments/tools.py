@@ -1,12 +1,9 @@
 """Functions of several programs in this package."""
 
-import ast
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import inspect
-import io
 import json
 import os
 import pathlib
@@ -16,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tokenize
 import types
 
 import keras
@@ -65,31 +61,6 @@ def source_of(module):
     """Returns what main() writes to code.py."""
     functions = module.load_data, module.batches, module.build_model, module.main
     return "\n\n".join(map(inspect.getsource, functions))
-
-
-def code_of(source):
-    """Returns a hash of source code without its comments, docstrings and blank lines."""
-    # Lines of text, because `ast.unparse` and tokens depend on the version of Python.
-    lines = source.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            docstring = node.body[0]
-            for row in range(docstring.lineno - 1, docstring.end_lineno):
-                lines[row] = ""
-    code = "\n".join(line.rstrip() for line in lines if line.strip())
-    return hashlib.sha256(code.encode()).hexdigest()[:16]
-
-
-def fingerprint(path):
-    """Returns the fingerprint in a data file, or None without such a file."""
-    if not os.path.exists(path):
-        return None
-    with np.load(path) as file:
-        return json.loads(str(file["about"]))["fingerprint"] if "about" in file else None
 
 
 def require_data(*names):

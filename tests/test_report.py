@@ -1,0 +1,217 @@
+"""report.py: figures equal the run's and scikit-learn's, a well-formed page, hostile names."""
+
+import json
+import pathlib
+import shutil
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from conftest import texts_of
+from matplotlib import pyplot as plt
+from sklearn import utils
+
+import imdb_lstm
+import report
+import reuters_rnn
+from corpus import DataError, command, data_file
+from download_reuters import TOPICS
+
+CONSTANTS = {"VOCAB_SIZE": 90, "MAX_LENGTH": 30, "EMBEDDING_DIM": 8, "BATCH_SIZE": 30, "EPOCHS": 2}
+HOSTILE = ["<script>alert(1)</script>", "a & b $x_$ \x0b 中 " + "long " * 30]
+
+
+def train(folder, script, data, **constants):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in (CONSTANTS | constants).items():
+            patch.setattr(script, name, value)
+        data_file.write(script.DATA_FILE, data)
+        script.main()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two_classes(tmp_path_factory, small_sample):
+    """A folder with a run on texts with hostile words and classes."""
+    words = bytes(small_sample["vocabulary"]).decode().split("\n")
+    words[:3] = "</p>", "&amp;", "\x01"
+    arrays = {"vocabulary": words, "classes": HOSTILE}
+    arrays = {k: np.frombuffer("\n".join(v).encode(), "uint8") for k, v in arrays.items()}
+    folder = tmp_path_factory.mktemp("two")
+    return train(folder, imdb_lstm, small_sample | arrays, LSTM_UNITS=4)
+
+
+@pytest.fixture(scope="session")
+def many_classes(tmp_path_factory, small_sample):
+    """A folder with a run on 46 uneven classes; without validation."""
+    data = dict(small_sample, classes=np.frombuffer("\n".join(TOPICS).encode(), "uint8"))
+    for part in "train", "test":
+        lengths = data[f"{part}_lengths"]
+        data[f"y_{part}"] = np.where(lengths < 30, 3, lengths % 46).astype("int64")
+    folder = tmp_path_factory.mktemp("many")
+    return train(folder, reuters_rnn, data, UNITS=(4,), VALIDATION_SIZE=0)
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """A function that reports the run in a folder: (its folder, result.json, output)."""
+
+    def call(folder):
+        monkeypatch.chdir(folder)
+        [run] = pathlib.Path("runs").iterdir()
+        capsys.readouterr()
+        report.main([str(run)])
+        return run, json.loads((run / "result.json").read_text()), capsys.readouterr()
+
+    return call
+
+
+def parse(run):
+    """Returns the page of a run as an XML tree, which refuses what is not well-formed."""
+    return ElementTree.fromstring((run / "report.html").read_text(encoding="utf-8"))
+
+
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+def test_the_page_has_the_figures_of_result_json_and_no_outside_address(two_classes, call):
+    run, result, output = call(two_classes)
+    assert "result.json has" not in output.err  # the accuracy is the same
+    page = parse(run)
+    text = text_of(page)
+    for figure in f"{result['test_accuracy']:.2%}", f"{result['test_loss']:.4f}":
+        assert figure in text and (figure in output.out or "%" not in figure)
+    for name, value in (result["constants"] | result["versions"]).items():
+        [row] = [row for row in page.iter("tr") if row[0].text == name]
+        assert text_of(row[1]) == " ".join(str(value).split())
+    assert f"{result['epochs']}, restored: {result['best_epoch']}" in text
+    addresses = [
+        e.get(name) for e in page.iter() for name in ("src", "srcset", "href") if e.get(name)
+    ]
+    assert len(addresses) == 6 and all(a.startswith("data:image/png;base64,") for a in addresses)
+    assert not list(page.iter("script")) and not list(page.iter("link"))
+    assert "@import" not in text and "url(" not in text
+    for name in "curves", "confusion", "reliability":
+        height, width, _ = plt.imread(run / f"{name}.png").shape
+        assert min(height, width) > 200
+
+
+def test_hostile_words_and_names_are_text_and_mistakes_are_the_right_texts(two_classes, call):
+    run, result, output = call(two_classes)
+    page = parse(run)
+    assert HOSTILE[0] in text_of(page) and "a & b $x_$ \ufffd 中" in text_of(page)
+    data = data_file.read(str(two_classes / "data" / "imdb.npz"))
+    words = bytes(data["vocabulary"]).decode().split("\n")
+    texts = [[words[id - 4].replace("\x01", "\ufffd") for id in text[-30:] if id >= 4]
+             for text in texts_of(data, "test")]  # fmt: skip
+    headings = list(page.iter("h3"))
+    assert 0 < len(headings) <= report.MISTAKES
+    body = list(page.find("body"))
+    confidence = []
+    for heading in headings:
+        spans = body[body.index(heading) + 1].findall("span")
+        shown = [span.text for span in spans]
+        rows = [row for row, text in enumerate(texts) if text == shown]
+        predicted, _, true = text_of(heading).rpartition(", but labelled ")
+        names = [" ".join(name.replace("\x0b", "\ufffd").split()) for name in HOSTILE]
+        assert any(names[data["y_test"][row]] == true for row in rows)
+        name, _, share = predicted.rpartition(" ")
+        assert name in names and name != true
+        confidence.append(float(share[:-1]))
+        unknown = [span.text for span in spans if "unknown" in span.get("class")]
+        assert unknown == [word for word in shown if word in words[90 - 4 :]]
+        wrong = spans[-1].get("class").startswith("wrong")
+        strength = float(spans[-1].get("style").split(":")[1])  # |p - (1 - p)|
+        assert wrong and strength == pytest.approx(2 * confidence[-1] / 100 - 1, abs=0.03)
+    assert confidence == sorted(confidence, reverse=True) and confidence[-1] >= 50
+
+
+def test_many_classes_and_no_validation(many_classes, call):
+    run, result, output = call(many_classes)
+    assert "the 10 classes with the lowest F1, of 46" in output.out
+    assert "Never predicted: " in output.out and "class_weight={0: " in output.out
+    page = parse(run)
+    data = data_file.read(str(many_classes / "data" / "reuters.npz"))
+    counts = np.bincount(data["y_test"], minlength=46)
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in page.iter("tr")}
+    for topic, count in zip(TOPICS, counts):
+        assert rows[topic][3] == str(count)
+    assert f"{result['test_accuracy']:.2%}" in output.out and "result.json has" not in output.err
+
+
+def test_figures_are_those_of_their_definitions():
+    random = np.random.default_rng(0)
+    labels, y_train = random.integers(0, 3, 200), random.integers(0, 3, 500)
+    probabilities = random.dirichlet([1, 1, 1], 200) + 0.4 * np.eye(3)[labels]
+    probabilities[:, 2] = 0  # never predicted
+    figures = report.measure(labels, probabilities, y_train, ["a", "b", "c"])
+    predicted = probabilities.argmax(axis=1)
+    f1 = []
+    for number, name in enumerate("abc"):
+        both = ((predicted == number) & (labels == number)).sum()
+        precision = both / max(1, (predicted == number).sum())
+        recall = both / (labels == number).sum()
+        f1.append(2 * precision * recall / (precision + recall or 1))
+        row = figures["each"][name]
+        assert [row["precision"], row["recall"], row["f1-score"]] == pytest.approx(
+            [precision, recall, f1[-1]]
+        )
+        assert figures["matrix"][number].sum() == row["support"] == (labels == number).sum()
+    assert figures["macro_f1"] == pytest.approx(np.mean(f1))
+    p, n, z = figures["accuracy"], 200, 1.959964  # Wilson 1927
+    centre, half = p + z**2 / 2 / n, z * np.sqrt(p * (1 - p) / n + z**2 / 4 / n**2)
+    limits = (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    assert (figures["low"], figures["high"]) == pytest.approx(limits, abs=1e-6)
+    assert figures["baseline"] == np.mean(labels == np.bincount(y_train).argmax())
+
+
+def advice_for(y_train, labels, predicted, **constants):
+    probabilities = np.eye(2)[predicted] * 0.8 + 0.1
+    figures = report.measure(labels, probabilities, y_train, ["fine", "complaint"])
+    constants = {"VALIDATION_SIZE": 0.1, "BATCH_SIZE": 128} | constants
+    return "\n".join(report.advise(figures, y_train, ["fine", "complaint"], constants))
+
+
+def test_advice_is_given_where_it_helps_and_only_there():
+    uneven, even = np.repeat([0, 1], [9500, 500]), np.repeat([0, 1], [5000, 5000])
+    advice = advice_for(uneven, uneven, np.zeros(10_000, "int64"))
+    assert "Never predicted: complaint." in advice and "no better than always" in advice
+    balanced = utils.class_weight.compute_class_weight("balanced", classes=[0, 1], y=uneven)
+    assert f"class_weight={{0: {balanced[0]:.2g}, 1: {balanced[1]:.2g}}}" in advice
+    assert "steps" not in advice
+    few = advice_for(uneven[::20], uneven[::20], np.zeros(500, "int64"))
+    assert "An epoch has 4 steps, too few: set BATCH_SIZE = 16." in few and 450 / 16 > 20
+    assert "class_weight" not in advice_for(even, even, np.zeros(10_000, "int64"))
+    assert advice_for(uneven, uneven, uneven) == advice_for(even, even, even) == ""
+
+
+def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path, small_sample):
+    folder = shutil.copytree(two_classes, tmp_path / "copy")
+    data_file.write(str(folder / "data" / "imdb.npz"), small_sample)
+    about = json.loads(str(small_sample["about"])) | {"fingerprint": "another"}
+    other = small_sample | {"about": np.array(json.dumps(about))}
+    data_file.write(str(folder / "data" / "imdb.npz"), other)
+    with pytest.raises(DataError, match="has other data now .*make that data file again"):
+        call(folder)
+    (folder / "data" / "imdb.npz").unlink()
+    with pytest.raises(DataError, match="there is no data/imdb.npz; the run was trained on"):
+        call(folder)
+    assert not list(folder.glob("runs/*/report.html")) or two_classes.exists()
+
+
+def test_another_accuracy_than_that_of_the_run_is_said(two_classes, call, tmp_path):
+    folder = shutil.copytree(two_classes, tmp_path / "copy")
+    [path] = folder.glob("runs/*/result.json")
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps(result | {"test_accuracy": 0.123}))
+    _, _, output = call(folder)
+    assert "result.json has 12.30%, this report" in output.err
+
+
+def test_the_name_of_the_program_is_in_its_errors(in_folder, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["report.py", "imdb_lstm"])
+    with pytest.raises(SystemExit, match="^report.py: there is no run imdb_lstm"):
+        command.start(report.main)
