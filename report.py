@@ -21,6 +21,7 @@ import csv
 import html
 import io
 import os
+import re
 import sys
 import warnings
 
@@ -226,9 +227,9 @@ def picture(path, alternative, draw, *arguments):
 
 
 def escape(value):
-    """Returns text for HTML; control characters, which no page may contain, become U+FFFD."""
-    text = "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in str(value))
-    return html.escape(text)
+    """Returns text for HTML; characters that XML 1.0 does not allow become U+FFFD."""
+    allowed = "\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
+    return html.escape(re.sub(f"[^{allowed}]", "\ufffd", str(value)))
 
 
 def table(head, rows):
