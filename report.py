@@ -219,8 +219,9 @@ def picture(path, alternative, draw, *arguments):
         versions.append(file.getvalue())
     path.write_bytes(versions[0])
     light, dark = (f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in versions)
-    return f"""<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"/>
-<img alt="{alternative}" src="{light}"/></picture>"""
+    wide = "wide" if figure.get_figwidth() > 10 else ""
+    return f"""<div class="{wide}"><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"/>
+<img alt="{alternative}" src="{light}"/></picture></div>"""
 
 
 # --- Page -----------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; p
 @media (prefers-color-scheme: dark) {
   :root { --line: #3a4048; } body { background: #15181c; color: #e4e7ea; } }
 img { max-width: 100%; height: auto; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .wide img { max-width: none; width: 75rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 td { text-align: right; } .text td { text-align: left; overflow-wrap: anywhere; }
