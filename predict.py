@@ -22,7 +22,7 @@ import sys
 import numpy as np
 
 from corpus import DataError, command
-from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID, tokenise
+from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
 BATCH_SIZE = 32
 TEXTS_AT_ONCE = 1000  # texts of standard input that are in memory together
@@ -117,7 +117,7 @@ def answer(classifier, texts, with_words=False):
     """
     assert not isinstance(texts, str), "texts: a list of texts, not one text"
     texts = list(texts)
-    words = [tokenise(text.replace("\r", "\n")) for text in texts]  # as prepare_texts.py does
+    words = [RULES["keras"](text.replace("\r", "\n")) for text in texts]  # as prepare_texts.py does
     ids = [classifier.encode(row) for row in words]
     answers = []
     for row, output in enumerate(classifier.probabilities(ids)):

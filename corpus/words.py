@@ -1,4 +1,4 @@
-"""Texts to word ids by Keras's rule, and initial word vectors."""
+"""Texts to word ids, and initial word vectors."""
 
 import collections
 import itertools
@@ -8,7 +8,6 @@ import numpy as np
 # The ids of keras.datasets: 0 pads, 1 starts a text, 2 is an unknown word, 3 is unused, and the
 # word of rank r (the most frequent one has rank 1) has id r + 3.
 START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
-RULE = "keras"  # the name of the rule of `tokenise`, recorded in data files
 
 # What Keras's tokeniser replaces by spaces; the apostrophe is not among it.
 PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -21,21 +20,35 @@ COUNTED = (
 )
 
 
-def tokenise(text):
+def tokenise_keras(text):
     """Splits a text into words as Keras does: lower case, punctuation to spaces, split there."""
     return [word for word in text.lower().translate(PUNCTUATION_TO_SPACE).split(" ") if word]
 
 
-class Encoder:
-    """Turns texts into ids: `add` every text, then `finish`, since ranks are known only then."""
+def tokenise_unicode(text):
+    """Splits a text into words by the rule for own texts."""
+    return tokenise_keras(text.replace("\r", "\n"))
 
-    def __init__(self):
+
+# The rules by the name that data files record. IMDB, Reuters and the samples keep Keras's rule, so
+# that figures compare with others'; own texts have the other.
+RULES = {"keras": tokenise_keras, "unicode": tokenise_unicode}
+
+
+class Encoder:
+    """Turns texts into ids: `add` every text, then `finish`, since ranks are known only then.
+
+    Args: `rule`, a key of RULES.
+    """
+
+    def __init__(self, rule="keras"):
+        self.tokenise = RULES[rule]
         # Each new word gets the next number; `finish` replaces the numbers by ids.
         self.numbers = collections.defaultdict(itertools.count().__next__)
 
     def add(self, text):
         """Returns the provisional ids of a text, int32 of shape (words,)."""
-        return np.array([self.numbers[word] for word in tokenise(text)], dtype="int32")
+        return np.array([self.numbers[word] for word in self.tokenise(text)], dtype="int32")
 
     def finish(self, train, test):
         """Ranks the words by frequency in train and gives each text its ids, in place.
