@@ -70,6 +70,7 @@ def marks(start, end):
 # The conditions spare most characters the slower tests behind them.
 HIGH, HIGHER = "(?=[^\0-\u02ff])", "(?=[^\0-\uffff])"
 MARK = rf"(?:[{marks(0x300, 0x10000)}]|{HIGHER}[{marks(0x10000, 0x1F000)}\U000e0100-\U000e01ef])"
+MANY_MARKS = re.compile(f"({MARK}{{30}}){MARK}++")  # the bound of Unicode's stream-safe format
 EMOJI = (
     "[\u231a\u231b\u23e9-\u23fa\u2600-\u275a\u2761-\u2767\u2794-\u27bf\u2b05-\u2b55"
     "\U0001f000-\U0001faff][\U000e0020-\U000e007f]*+"  # the latter in the flag of Scotland
@@ -116,7 +117,7 @@ def tokenise_unicode(text):
     - HTML entities that end in a semicolon are resolved, also if escaped twice; then tags of HTML
       and comments separate. What only looks like a tag stays: x < y and z > 1, <anna@example.org>.
     - A backslash with n, r or t, as in Yelp's reviews, separates, and one before an apostrophe is
-      removed. So the Windows path C:\\\\new is read as c and ew.
+      removed. So the Windows path C:\\new is read as c and ew.
     - An emoji is a word, and so is a flag or a joined sequence such as a family. Skin tones are
       removed.
     - Chinese and Japanese are split into characters, and so are Thai, Lao, Burmese and Khmer, with
@@ -126,7 +127,7 @@ def tokenise_unicode(text):
     Returns: a list of words without spaces. Joined by spaces, they give the same list again.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)  # a composed ≯ ends no tag
+        text = normalise("NFC", text)  # a composed ≯ ends no tag
     if "&" in text:
         text = ENTITY.sub(resolve, ENTITY.sub(resolve, text))
     if "<" in text:
@@ -144,13 +145,20 @@ def resolve(entity):
     return html.unescape(entity[0]) if known else entity[0]
 
 
+def normalise(form, text):
+    """Returns a text in a normal form of Unicode."""
+    if len(text) > 10_000:  # many marks on one letter would take quadratic time
+        text = MANY_MARKS.sub(r"\1", text)
+    return unicodedata.normalize(form, text)
+
+
 def fold(text):
     """Returns a text in lower case and NFKC, with the exceptions that `tokenise_unicode` names."""
     for old, new in BEFORE.items():
         text = text.replace(old, new)
-    text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).lower()
+    text = normalise("NFKC", INVISIBLE.sub("", text)).lower()
     text = re.sub("i\u0307+", "i", text)  # lower() makes of İ an i with a dot as a mark
-    text = unicodedata.normalize("NFKC", text)  # lower() may take letters apart
+    text = normalise("NFKC", text)  # lower() may take letters apart
     for old, new in AFTER.items():
         text = text.replace(old, new)
     return split_unspaced(text) if THAI_OR_HAN.search(text) else text
