@@ -96,9 +96,7 @@ def texts(path, encoding):
 def count(path):
     """Returns the number of files under a folder; a link to a folder counts as one."""
     with os.scandir(path) as entries:
-        return sum(
-            count(entry) if entry.is_dir(follow_symlinks=False) else 1 for entry in entries
-        )
+        return sum(count(entry) if entry.is_dir(follow_symlinks=False) else 1 for entry in entries)
 
 
 def read_text(file, encoding):

@@ -71,6 +71,21 @@ class Table:
         if found != self.count:
             raise DataError(f"{self.path}: {self.count:,} {self.unit}s, but {found:,} were read")
 
+    def account(self):
+        """Returns how rows and lines add up, after the rows were read."""
+        if self.unit != "line":
+            return ""
+        parts = [
+            f"{self.header:,} with the names of the columns" if self.header else "",
+            f"{self.blank:,} empty" if self.blank else "",
+            f"{self.spanning:,} rows span {self.spanning + self.further:,} lines, the first from "
+            f"line {self.first_spanning:,}"
+            if self.spanning
+            else "",
+        ]
+        more = "; ".join(filter(None, parts))
+        return f" in {self.count:,} lines" + (f" ({more})" if more else "")
+
 
 def read(path, encoding=None, quotes=None, header=True):
     """Returns the Table of a file.
@@ -197,10 +212,10 @@ def encoding_of(head):
         if head.startswith(mark):
             return encoding
     nulls = head[0::2].count(0), head[1::2].count(0)
-    if min(nulls) == 0 and max(nulls) > len(head) / 40:
+    if min(nulls) == 0 and max(nulls) > 3 + len(head) / 40:
         return "utf-16-be" if nulls[0] else "utf-16-le"
     control = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\f")
-    return None if control > len(head) / 20 else "utf-8"
+    return None if control > 5 + len(head) / 20 else "utf-8"
 
 
 def lines(path, encoding):
@@ -265,8 +280,8 @@ def parse(lines, separator, quotes):
     """
     if quotes == "letters":
         for line in lines:
-            cells = line.rstrip("\r\n").split(separator)
-            yield (list(map(without_marks, cells)) if line.strip() else []), [line]
+            line = line.rstrip("\r\n")
+            yield list(map(without_marks, line.split(separator))) if line else [], [line]
         return
     taken = []
 
@@ -276,7 +291,7 @@ def parse(lines, separator, quotes):
             yield ESCAPED.sub(doubled, line) if quotes == "backslash" and "\\" in line else line
 
     for cells in csv.reader(recorded(), delimiter=separator, strict=True):
-        yield (cells if len(taken) > 1 or taken[0].strip() else []), taken
+        yield cells, taken
         taken.clear()
 
 
@@ -355,9 +370,8 @@ def find_quotes(layout, escaped):
         )
     if glued and not plain.telling:
         raise DataError(f"{glued} If they are one: --quotes csv; if not: --quotes letters")
-    letters.notes.append(
-        f"quotation marks are read as letters, each line as a row, since {problem or glued}"
-    )
+    reason = (problem or glued).split(". ")[0].removesuffix(".")
+    letters.notes.append(f"quotation marks are read as letters, each line as a row: {reason}")
     return letters
 
 
@@ -403,6 +417,8 @@ class Layout:
         for number, cells, taken in self.parsed():
             if number <= self.header_lines:
                 continue
+            if len(cells) == 1 < width and not cells[0].strip():
+                cells = []  # a line of spaces
             while len(cells) > width and not cells[-1].strip():
                 cells.pop()
             if self.needed <= len(cells) < width:  # what is missing has no name
@@ -662,7 +678,7 @@ def read_excel(path, header):
     try:
         with opened(path) as file, pandas.ExcelFile(io.BytesIO(file.read())) as book:
             sheets = list(map(str, book.sheet_names))
-            cells = book.parse(0, header=None, dtype=str, na_filter=False)
+            cells = pandas.read_excel(book, header=None, dtype=str, na_filter=False)
     except ImportError as error:
         engine = "xlrd" if "xlrd" in str(error) else "openpyxl"
         raise DataError(
@@ -728,10 +744,48 @@ def columns(table, names):
     return [column(table, name.strip()) for name in names.split(",")]
 
 
-def usual(table, names):
-    """Returns the places of the columns that have one of the usual `names`."""
-    return [
-        place
-        for place, name in enumerate(table.columns)
-        if re.sub(r"[\W_]", "", name.lower()) in names
-    ]
+def is_usual(name, names):
+    """Tells whether a name is one of the usual `names`, in any case and with any underscores."""
+    return re.sub(r"[\W_]", "", name.lower()) in names
+
+
+def find(table, given, names, option):
+    """Returns the places, from 0, of the columns that a user gave or, if None, of a usual name.
+
+    Args: `names`, TEXT_NAMES or LABEL_NAMES; `option`, "--text", say.
+    Raises: DataError, with all columns, where there is not exactly one with a usual name.
+    """
+    found = columns(table, given) if given else []
+    if given and table.header and given.isdecimal() and given not in table.columns:
+        name = table.columns[found[0]]
+        if len(name) > 40 or len(name.split()) > 3 or re.fullmatch(r"-?\d+(\.\d+)?", name):
+            raise DataError(
+                f"{table.path}: line 1 seems to be a row, not to name the columns "
+                f"({shorten(name)!r}). If so: --no-header. Else choose with {option} by name"
+            )
+    if not given:
+        found = [place for place, name in enumerate(table.columns) if is_usual(name, names)]
+        if len(found) != 1:
+            several = f"several columns may be for {option}" if found else f"no usual {option} name"
+            aside = " If line 1 is a row already: --no-header." if table.header else ""
+            raise DataError(
+                f"{table.path}: {several}. Choose by name or number with --text and --label."
+                f"{aside} Columns: {describe(table)}"
+            )
+        number, name = found[0] + 1, table.columns[found[0]]
+        what = "texts" if option == "--text" else "labels"
+        table.notes.append(f"{what}: column {number} of {len(table.columns)}, {name!r}")
+    return found
+
+
+def choose(table, text, label, header=True):
+    """Returns the places of the columns of texts, a list, and of labels; see `find`."""
+    text_at = find(table, text, TEXT_NAMES, "--text")
+    [label_at, *more] = find(table, label, LABEL_NAMES, "--label")
+    if more or label_at in text_at:
+        raise DataError(f"{table.path}: --label must be one column, and not one of --text")
+    if not header and len(table.example) > label_at:
+        first = [table.example[place] for place in (*text_at, label_at)]
+        if is_usual(first[0], TEXT_NAMES) and is_usual(first[-1], LABEL_NAMES):
+            raise DataError(f"{table.path}: line 1 names the columns: leave --no-header out")
+    return text_at, label_at

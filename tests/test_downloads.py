@@ -257,7 +257,7 @@ def test_other_paths_and_a_foreign_data_file_are_refused(in_folder):
     part = {name: text for name, text in review_files().items() if "test/neg" not in name}
     refused("imdb", make_archive("part.tar.gz", part), reason="no positive or no negative")
     refused("imdb", "missing.tar.gz", reason="there is no file or folder")
-    refused("imdb", "text.txt", reason="text.txt is damaged or not a tar archive")
+    refused("imdb", "text.txt", reason="text.txt is damaged or not a tar or zip archive")
     refused("imdb", "folder", reason="no positive or no negative")
     refused("reuters", "folder", reason="no newswires")
     refused("imdb", reason="data/imdb.npz is not a data file")
