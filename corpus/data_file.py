@@ -16,6 +16,7 @@ A data file is a .npz file of plain arrays, no pickles:
                                       are made
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -79,6 +80,13 @@ def about_of(data):
 
 def write(path, data):
     """Writes a data file whole or not at all: no reader ever meets half a file."""
+    with replacing(path) as file:
+        np.savez(file, **data)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Opens a new file for bytes, which takes the place of `path` once it is whole."""
     folder = os.path.dirname(path) or "."
     temporary = None
     try:
@@ -87,7 +95,7 @@ def write(path, data):
             prefix=os.path.basename(path) + ".", suffix=".part", dir=folder
         )
         with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)  # which cannot be read without setting it
