@@ -49,6 +49,7 @@ class Classes:
         """Returns the number of a label's class: 1 and 1.0, or Spam and spam, are one."""
         if NUMBER.fullmatch(label):
             key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", label)
+            key = "0" if key == "-0" else key
         else:
             key = unicodedata.normalize("NFC", label).lower()
         self.spellings[key][label] += 1
@@ -181,6 +182,7 @@ def prepare(options):
     if known < 2:
         raise DataError(
             f"all texts in {path} are of class {classes.names()[0]!r}: a network needs two classes"
+            + folders.inner(path)
         )
     if not in_train.all():
         name = classes.names()[in_train.argmin()]

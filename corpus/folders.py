@@ -123,3 +123,11 @@ def check(path):
     raise DataError(
         f"{path} has no folders, one for each class. For a table: python prepare_texts.py {command}"
     )
+
+
+def inner(path):
+    """Returns a hint where the only folder in a folder holds folders, which may be the classes."""
+    names = sub_folders(path) if os.path.isdir(path) else []
+    if len(names) != 1 or not sub_folders(folder := os.path.join(path, names[0])):
+        return ""
+    return f". Are the classes in it? Type: python prepare_texts.py {shlex.quote(folder)}"
