@@ -31,7 +31,7 @@ import numpy as np
 from corpus import DataError, answers, command, tables
 from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
-BATCH_SIZE = 32
+BATCH_SIZE = 128
 TEXTS_AT_ONCE = 1000  # texts of standard input that are in memory together
 
 

@@ -136,7 +136,8 @@ def is_table_file(path):
             head = file.read(tables.HEAD)
     except DataError:  # a damaged archive, say: its reader has the words
         return True
-    if (encoding := tables.encoding_of(head)) not in ("utf-8", "utf-8-sig"):
+    encoding = tables.encoding_of(head)
+    if tables.kind_of(head) != "text" or encoding not in ("utf-8", "utf-8-sig"):
         return True
     whole = head[: head.rfind(b"\n") + 1] if len(head) == tables.HEAD else head
     return is_table(whole.decode(encoding, "replace").split("\n"))
