@@ -47,11 +47,12 @@ class Classes:
 
     def number(self, label):
         """Returns the number of a label's class: 1 and 1.0, or Spam and spam, are one."""
+        label = unicodedata.normalize("NFC", label)
         if NUMBER.fullmatch(label):
             key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", label)
             key = "0" if key == "-0" else key
         else:
-            key = unicodedata.normalize("NFC", label).lower()
+            key = label.lower()
         self.spellings[key][label] += 1
         return self.numbers.setdefault(key, len(self.numbers))
 

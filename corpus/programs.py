@@ -8,7 +8,7 @@ import shlex
 import tarfile
 import zipfile
 
-from corpus import DataError, tables
+from corpus import DataError, folders, tables
 
 IMDB = re.compile(r"(.*/)?(imdb\.vocab|imdbEr\.txt|urls_(pos|neg|unsup)\.txt)$")
 REVIEW = re.compile(r"(.*/)?(train|test)/(pos|neg)/\d+_\d+\.txt$")
@@ -18,7 +18,9 @@ MEMBERS = 5_000  # of an archive that are looked at
 
 def check(path, program):
     """Raises DataError with the command to type if another program than `program` reads `path`."""
-    what, other, command = reader_of(path)
+    what, other, command = special(path)
+    if other is None and program != "prepare_texts.py":
+        what, other, command = table(path)
     if other not in (program, None):
         raise DataError(f"{path} is {what}. Type: {command}")
 
@@ -33,8 +35,11 @@ def pointing(path, program):
         raise
 
 
-def reader_of(path):
-    """Returns what a file or folder is, the program that reads it (None: unknown), the command."""
+def special(path):
+    """Returns what a file or folder is, the program that reads it (None: unknown), the command.
+
+    Texts that prepare_texts.py reads are not among them: see `table`.
+    """
     quoted = shlex.quote(path)
     names = members(path)
     if names & {"model.keras", "result.json"}:
@@ -58,9 +63,15 @@ def reader_of(path):
         if is_vectors(path):
             setting = f'VECTORS_FILE = "{path}"'
             return "word vectors", "imdb_pretrained_lstm.py", f"{setting} in that script"
-        command = f"python prepare_texts.py {quoted}"
+    return "", None, ""
+
+
+def table(path):
+    """Returns the same for a table or folder of texts."""
+    with contextlib.suppress(DataError, OSError):
+        command = f"python prepare_texts.py {shlex.quote(path)}"
         if os.path.isdir(path):
-            if any(os.path.isdir(os.path.join(path, name)) for name in names):
+            if folders.sub_folders(path):
                 return "a folder of texts, one sub-folder a class", "prepare_texts.py", command
         elif len(tables.read(path).columns) > 1:
             what = "a table, without a split into train and test"

@@ -8,6 +8,7 @@ JSON and fastText need Python alone; all but Excel is read as a stream.
 import bz2
 import contextlib
 import csv
+import errno
 import gzip
 import io
 import itertools
@@ -150,7 +151,7 @@ def opened(path):
                     file = stack.enter_context(archive.open(name))
             yield file
         except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            if getattr(error, "errno", None):
+            if getattr(error, "errno", None) not in (None, errno.EINVAL):
                 raise  # of the disk, not of the content
             reason = " ".join(str(error).split())
             raise DataError(f"{path} is damaged or incomplete ({reason}); fetch it again") from None
@@ -384,7 +385,7 @@ class Layout:
         self.columns, self.header_lines = [], 0
         with contextlib.suppress(DataError):  # which `problem` and `rows` raise again
             parsed = ((number, cells, taken[:]) for number, cells, taken in self.parsed())
-            number, names, taken = next(row for row in parsed if row[1])
+            number, names, taken = next((row for row in parsed if row[1]), (1, [""], [""]))
             if header:
                 self.columns = [name.strip() for name in names]
                 self.header_lines = number + len(taken) - 1
@@ -643,7 +644,6 @@ def read_fasttext(path, encoding):
 
 def read_parquet(path):
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise DataError(f"{path} is a parquet file, which needs pyarrow: {TOOLS}") from None
@@ -663,7 +663,7 @@ def read_parquet(path):
                 for batch in table.iter_batches(1000):
                     for cells in zip(*(column.to_pylist() for column in batch.columns)):
                         yield next(numbers), list(map(as_text, cells)), 1
-        except pyarrow.ArrowException as error:
+        except Exception as error:
             raise damaged(path, "parquet", error) from None
 
     return Table(path, "parquet", list(map(str, names)), rows(), count, unit="row")
