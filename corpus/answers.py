@@ -20,8 +20,12 @@ ENDINGS = "csv|tsv|txt|json|jsonl|ndjson|parquet|xlsx?|ft|gz|bz2|zip"
 def open_table(options):
     """Returns the Table that predict.py's options name, and the places of its columns of texts."""
     path, output = options.table, options.output
-    if not os.path.isfile(path):
+    if os.path.isdir(path):
+        raise DataError(f"{path} is a folder, not a table")
+    if not os.path.exists(path):
         raise DataError(f"there is no file {path}")
+    if not os.path.isfile(path):
+        raise DataError(f"{path} is a pipe or device, but a table is read twice: save it as a file")
     if output and os.path.exists(output):
         if os.path.samefile(path, output):
             raise DataError(f"{output} is the table itself: name another --output")
@@ -149,19 +153,21 @@ def is_table(lines):
     A table's first line has a usual name, of texts or labels, among names that most lines have
     cells for; or, without such a name, all of five lines have the same number of cells.
     """
-    lines = [line for line in lines if line.strip()]
+    lines = [line for line in lines if line.strip()][: tables.SAMPLE]
     if re.match(r'\s*(\[\s*["\[{\]]|\{\s*["}]|__label__\S)', "\n".join(lines[:3])):
         return True
-    for separator in tables.SEPARATORS:
-        with contextlib.suppress(csv.Error):
-            rows = list(csv.reader(lines, delimiter=separator))
-            same = [row for row in rows if len(row) == len(rows[0])]
-            if len(rows) < 2 or 2 * len(same) <= len(rows):
-                continue
-            if len(rows[0]) == 1 and rows[0][0] in tables.TEXT_NAMES:
-                return True
-            if len(rows[0]) > 1 and any(tables.is_usual(name, NAMES) for name in rows[0]):
-                return True
-            if len(rows[0]) > 1 and len(same) == len(rows) >= (2 if separator == "\t" else 5):
-                return True
-    return False
+    if len(lines) < 2:
+        return False
+    separator = tables.find_separator(lines)
+    try:
+        names, *rows = csv.reader(lines, delimiter=separator)
+    except csv.Error:
+        return False
+    more = [len(row) - len(names) for row in rows]
+    if len(names) == 1:
+        named = names[0] in tables.TEXT_NAMES
+    else:
+        named = any(tables.is_usual(name, NAMES) for name in names)
+    if named and 2 * sum(each in (0, 1) for each in more) > len(more):  # 1: R's row names
+        return True
+    return len(names) > 1 and not any(more) and len(rows) >= (1 if separator == "\t" else 4)

@@ -769,7 +769,7 @@ def find(table, given, names, option):
             several = f"several columns may be for {option}" if found else f"no usual {option} name"
             aside = " If line 1 is a row already: --no-header." if table.header else ""
             raise DataError(
-                f"{table.path}: {several}. Choose by name or number with --text and --label."
+                f"{table.path}: {several}. Choose by name or number with {option}."
                 f"{aside} Columns: {describe(table)}"
             )
         number, name = found[0] + 1, table.columns[found[0]]

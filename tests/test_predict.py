@@ -369,6 +369,7 @@ TABLES = {
     "quoted": b'"Review";"Stars"\n"good; very";1\n"bad\nfilm";2\n',
     "no header": b"ham\tGo now\nspam\tWin\n",
     "many rows": b"1,good\n0,bad film\n" * 3,
+    "row names of R": b'"text" "label"\n"1" "a good film" 1\n"2" "bad" 0\n',
     "JSON lines": b'{"text": "good"}\n',
     "JSON": b'[\n  {"text": "good"}]\n',
     "JSON strings": b'["good", "bad"]',
@@ -383,6 +384,7 @@ NO_TABLES = {
     "names of columns in a text": b"Text, label and class.\nNot, a, table.\nA film.\n",
     "brackets": b"[sic] a film\n{not} JSON\n",
     "one line": b"text,label",
+    "stray marks": b'"Good, but\nvery\nlong\nfilm\nBad", he said, "often\n',
     "one word": b"News!\nGood film\n",
     "cp1252": b"caf\xe9 and some more words\n",
 }
@@ -531,9 +533,11 @@ def test_an_interrupted_table_leaves_the_earlier_answers(loaded, in_folder, monk
 
 def test_tables_that_cannot_be_read_are_refused_before_the_model_is_loaded(in_folder, capsys):
     write_rows("ask.csv", ROWS, header=("id", "one", "two"))
+    os.mkfifo("pipe")
     for arguments, reason in {
         "--table missing.csv": "there is no file missing.csv",
-        "--table .": "there is no file .",
+        "--table .": ". is a folder, not a table",
+        "--table pipe": "pipe is a pipe or device",
         "--table ask.csv": "Choose by name or number",
         "--table ask.csv --text three": "has no column 'three'. Columns: 1 'id'",
         "--table ask.csv --text one --encoding x": "there is no encoding 'x'",
