@@ -469,13 +469,18 @@ def test_a_table_comes_out_with_all_columns_in_order_and_two_more(
 
 
 def test_columns_of_the_same_name_are_kept(loaded, in_folder, capsys):
-    for taken, names in (("Class", "predicted_"), ("predicted_class", "")):
-        write_rows("ask.csv", [["x", TEXT]], header=(taken, "text"))
+    for taken, prefix in (
+        (["Class"], "predicted_"),
+        (["predicted_class"], ""),
+        (["predicted_class", "probability"], "predicted_predicted_"),
+    ):
+        write_rows("ask.csv", [[*taken, TEXT]], header=(*taken, "text"))
         predict.main(["run", "--table", "ask.csv", "--output", "answers.csv"])
         header, row = rows_of("answers.csv")
-        assert header == [taken, "text", f"{names}class", f"{names}probability"]
-        assert row[:2] == ["x", TEXT]
-        assert ("the new columns are predicted_class and" in capsys.readouterr().err) == bool(names)
+        assert header == [*taken, "text", f"{prefix}class", f"{prefix}probability"]
+        assert row[:-2] == [*taken, TEXT]
+        said = f"the new columns are {prefix}class and {prefix}probability"
+        assert (said in capsys.readouterr().err) == bool(prefix)
 
 
 def test_the_input_and_special_files_are_never_replaced(loaded, in_folder, capsys):
