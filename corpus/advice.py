@@ -67,11 +67,11 @@ def on_labels(spellings):
 
 def on_twins(texts, labels, train, test):
     """Returns a line on test texts that are in train; `train` and `test` are rows of `texts`."""
-    seen = {texts[row].tobytes(): labels[row] for row in train}
-    twins = [row for row in test if texts[row].tobytes() in seen]
+    seen = {hash(texts[row].tobytes()): labels[row] for row in train}  # the bytes are large
+    twins = [row for row in test if hash(texts[row].tobytes()) in seen]
     if not twins:
         return []
-    other = sum(labels[row] != seen[texts[row].tobytes()] for row in twins)
+    other = sum(labels[row] != seen[hash(texts[row].tobytes())] for row in twins)
     line = f"{len(twins):,} of {len(test):,} test texts are in train too"
     return [
         f"{line}: test accuracy is too high. Remove texts that occur twice"
