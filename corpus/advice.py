@@ -116,6 +116,13 @@ def on_training(x_train, y_train, classes, validation):
             "train, so that accuracy says little; look at the recall of each class. In model.fit "
             f"add: class_weight={given}"
         )
+        if not validation and counts.min() * VALIDATION_SIZE < FEW:
+            # The validation loss has no weights: its minimum may be before the class is learned.
+            lines.append(
+                "Set VALIDATION_SIZE = 0 too, so that all EPOCHS run: with so few validation texts "
+                f"of {classes[counts.argmin()]!r} early stopping may keep a model that never "
+                "predicts it"
+            )
     if rare := [f"{classes[n]!r} ({counts[n]})" for n in counts.argsort() if counts[n] < FEW]:
         lines.append(f"classes with fewer than {FEW} texts to train on: {named(rare, form=str)}")
     lengths = np.array([len(text) for text in x_train])

@@ -368,6 +368,9 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
     assert "BATCH_SIZE" not in many and "class_weight" not in many and "MAX_LENGTH" not in many
     uneven = report([(f"word{n}", n % 10 == 0) for n in range(4000)])
     assert "'False' alone is 90% of train" in uneven and "{0: 0.556, 1: 5}" in uneven
+    assert "VALIDATION_SIZE" not in uneven
+    rare = report([(f"word{n}", n % 20 == 0) for n in range(600)])
+    assert "{0: 0.526, 1: 10}\nSet VALIDATION_SIZE = 0 too" in rare
     long = report([("word " * (500 if n % 4 else 300), n % 2) for n in range(40)])
     assert "% have more than MAX_LENGTH = 400 words" in long and "MAX_LENGTH = 600 keeps" in long
 
