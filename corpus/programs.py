@@ -11,7 +11,6 @@ import zipfile
 from corpus import DataError, folders, tables
 
 IMDB = re.compile(r"(.*/)?(imdb\.vocab|imdbEr\.txt|urls_(pos|neg|unsup)\.txt)$")
-REVIEW = re.compile(r"(.*/)?(train|test)/(pos|neg)/\d+_\d+\.txt$")
 REUTERS = re.compile(r"(.*/)?reut2-\d+\.sgm$")
 MEMBERS = 5_000  # of an archive that are looked at
 
