@@ -11,8 +11,8 @@
                                             the built-in sample, which is not IMDB
     python download_imdb.py --no-sample   the same, but IMDB or an error
     python download_imdb.py --sample      the built-in sample
-    python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, or
-                                          Keras's imdb.npz
+    python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, a zip
+                                          of that folder, or Keras's imdb.npz
 
 IMDB is 25,000 reviews to train and 25,000 to test, half of them positive: Maas et al. 2011,
 "Learning Word Vectors for Sentiment Analysis", https://ai.stanford.edu/~amaas/data/sentiment/.
@@ -30,7 +30,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, raw, samples, words
+from corpus import DataError, command, data_file, fetch, programs, raw, samples, words
 
 CLASSES = ["negative", "positive"]
 SHUFFLE_SEED = 113  # as in keras.datasets
@@ -145,10 +145,11 @@ def from_keras():
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, Stanford's archive, or its folder."""
-    if path.endswith(".npz"):
-        fetch.adopt(path, "imdb", KERAS_HASHES)
-        return from_keras()
-    return from_raw(path)
+    with programs.pointing(path, "download_imdb.py"):
+        if path.endswith(".npz"):
+            fetch.adopt(path, "imdb", KERAS_HASHES)
+            return from_keras()
+        return from_raw(path)
 
 
 def is_whole(data):

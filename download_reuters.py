@@ -11,7 +11,7 @@
     python download_reuters.py --no-sample   the same, but Reuters or an error
     python download_reuters.py --sample      the built-in sample
     python download_reuters.py PATH          your copy: Keras's reuters.npz, reuters21578.tar.gz,
-                                             or its folder
+                                             its folder or a zip of that
 
 Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to
 test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html.
@@ -32,7 +32,7 @@ import re
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, raw, samples
+from corpus import DataError, command, data_file, fetch, programs, raw, samples
 
 SHUFFLE_SEED, TEST_FRACTION = 113, 0.2  # as in keras.datasets
 
@@ -94,10 +94,11 @@ def from_keras():
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, the archive, or its folder."""
-    if path.endswith(".npz"):
-        fetch.adopt(path, "reuters", KERAS_HASHES)
-        return from_keras()
-    return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
+    with programs.pointing(path, "download_reuters.py"):
+        if path.endswith(".npz"):
+            fetch.adopt(path, "reuters", KERAS_HASHES)
+            return from_keras()
+        return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
 
 
 def is_whole(data):

@@ -7,10 +7,17 @@
     python predict.py imdb_lstm "A film I will never forget."    newest finished run of a script
     python predict.py runs/imdb_lstm-20261125-143000-123456 "A film I will never forget."
     python predict.py imdb_lstm < texts.txt                      one text a line
+    python predict.py imdb_lstm --table reviews.csv --text review --output answers.csv
     python predict.py imdb_lstm --words "..."                    probability after each word
     python predict.py imdb_lstm --json "..."                     one JSON object a text
 
 Prints the most probable class of each text, or the three most probable ones of more than two.
+
+--table reads what prepare_texts.py reads: CSV and other text with separators, JSON, parquet, Excel;
+also as .gz, .bz2 or .zip. It writes all rows in order, with all columns and two more, class and
+probability (predicted_class and predicted_probability if one of these exists), which are empty for
+a text without words. Without --output they go to standard output. Answers are CSV in UTF-8, with
+commas, or with tabs if OUTPUT ends in .tsv.
 """
 
 import itertools
@@ -21,10 +28,10 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, command
-from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID, tokenise
+from corpus import DataError, answers, command, tables
+from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
-BATCH_SIZE = 32
+BATCH_SIZE = 128
 TEXTS_AT_ONCE = 1000  # texts of standard input that are in memory together
 
 
@@ -48,7 +55,8 @@ class Classifier:
 
     Args: `run`, a run's folder, or a script's name for its newest finished run.
     Attributes: `folder`, a path; `result`, the content of result.json; `classes`, the names of
-    labels 0, 1 and so on; `ids`, {word: id} of the words that the model knows; `model`.
+    labels 0, 1 and so on; `rule`, a key of RULES; `keras`, the version that trained the
+    model; `ids`, {word: id} of the words that the model knows; `model`.
     Raises: DataError where a file is missing, damaged, or does not fit the others.
     """
 
@@ -58,6 +66,11 @@ class Classifier:
             self.result = json.loads((self.folder / "result.json").read_bytes())
             if "about" not in self.result:
                 raise ValueError("it is from a run of an earlier version; train again")
+            # Data of keras.datasets, or of an earlier version, names no rule.
+            self.rule = self.result["about"].get("words", "keras")
+            if self.rule not in RULES:
+                raise ValueError(f"unknown rule of words {self.rule!r}; is it of a newer version?")
+            self.keras = str(dict(self.result.get("versions", {})).get("keras", ""))
             self.classes = list(map(str, self.result["classes"]))
             self.vocab_size = int(self.result["constants"]["VOCAB_SIZE"])
             self.max_length = int(self.result["constants"]["MAX_LENGTH"])
@@ -70,6 +83,14 @@ class Classifier:
 
         try:  # safe mode, Keras's default, runs no code from the file
             self.model = keras.models.load_model(self.folder / "model.keras", compile=False)
+        except Exception as error:
+            other = (
+                f"it is of Keras {self.keras}, this is Keras {keras.__version__}. Install it, "
+                f"python -m pip install keras=={self.keras}, or train again"
+            )
+            known = self.keras in ("", keras.__version__)
+            raise self.unusable("model.keras", error if known else other) from None
+        try:
             highest = max(self.ids.values(), default=UNKNOWN_ID)
             self.probabilities([[highest], [highest] * 100])  # raises if the model does not fit
         except Exception as error:
@@ -78,6 +99,12 @@ class Classifier:
     def unusable(self, name, error):
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         return DataError(f"{self.folder}: {name} cannot be used ({reason})")
+
+    def split(self, text):
+        """Returns the words of a text, by the rule of the run's data."""
+        if self.rule == "keras":  # own texts of an earlier version
+            text = text.replace("\r", "\n")
+        return RULES[self.rule](text)
 
     def encode(self, words):
         """Returns the ids of a list of words, int32 of shape (1 + words,), the start id first."""
@@ -122,7 +149,7 @@ def answer(classifier, texts, with_words=False):
     """
     assert not isinstance(texts, str), "texts: a list of texts, not one text"
     texts = list(texts)
-    words = [tokenise(text.replace("\r", "\n")) for text in texts]  # as prepare_texts.py does
+    words = [classifier.split(text) for text in texts]
     ids = [classifier.encode(row) for row in words]
     answers = []
     for row, output in enumerate(classifier.probabilities(ids)):
@@ -167,17 +194,51 @@ def standard_input():
 
 def main(arguments=None):
     parser = command.parser(__doc__)
-    parser.add_argument("run", metavar="RUN", help="a script's name or a run's folder")
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
-    parser.add_argument("--words", action="store_true", help="the probability after each word")
-    parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a script's name or a run's folder")
+    add("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
+    add("--words", action="store_true", help="the probability after each word")
+    add("--json", action="store_true", help="one JSON object a text")
+    add("--as-text", action="store_true", help="even if it seems to be a file's name or a table")
+    of_table = parser.add_argument_group("with --table, as in prepare_texts.py")
+    add = of_table.add_argument
+    add("--table", metavar="FILE", help="classify the texts of a table")
+    add("--text", metavar="NAME", help="column of texts, or several, to be joined: title,body")
+    add("--output", metavar="OUTPUT", help="a .csv or .tsv file; default: standard output")
+    add("--no-header", dest="header", action="store_false", help="line 1 is a row, not names")
+    add("--encoding", metavar="NAME", help="of the table (default: UTF-8 or UTF-16, as found)")
+    add("--quotes", choices=tables.QUOTES, help="what quotation marks are (default: as found)")
     options = command.parse(parser, arguments)
+    if options.table:
+        answer_table(parser, options)
+        return
+    if options.text or options.output or options.encoding or options.quotes or not options.header:
+        parser.error("--text, --output and so on need --table")
+    from_input = options.texts in ([], ["-"])
+    if not from_input and not options.as_text:
+        answers.check_texts(options.texts, options.run)
     classifier = Classifier(options.run)
-    texts = standard_input() if options.texts in ([], ["-"]) else iter(options.texts)
-    at_once = 1 if sys.stdin and sys.stdin.isatty() else TEXTS_AT_ONCE  # typed: answer each line
+    texts = standard_input() if from_input else iter(options.texts)
+    typed = from_input and sys.stdin and sys.stdin.isatty()  # answer each line
+    at_once = 1 if typed else TEXTS_AT_ONCE
+    check = from_input and not typed and not options.as_text
     while chunk := list(itertools.islice(texts, at_once)):
+        if check:
+            answers.check_lines(chunk, options.run)
+            check = False
         for found in answer(classifier, chunk, options.words):
             print(json.dumps(found)) if options.json else print_answer(found)
+
+
+def answer_table(parser, options):
+    """Answers the texts of a table; see `main`."""
+    if options.texts or options.words or options.json or options.as_text:
+        parser.error("--table excludes TEXT, --words, --json and --as-text")
+    if options.output and not options.output.lower().endswith((".csv", ".tsv")):
+        parser.error(f"OUTPUT must end in .csv or .tsv, not {options.output}")
+    table, text_at = answers.open_table(options)  # before the model, which takes seconds
+    classifier = Classifier(options.run)
+    answers.write(table, text_at, lambda texts: answer(classifier, texts), options.output)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
 # ///
 """Makes a data file for the training scripts from your own texts.
 
-    python prepare_texts.py tickets.csv                 a table with columns "text" and "label"
-    python prepare_texts.py tickets.tsv --text body --label queue        with other column names
-    python prepare_texts.py tickets                     a folder: a sub-folder of .txt files a class
+    python prepare_texts.py tickets.csv                 a table; its columns are found by name
+    python prepare_texts.py tickets.tsv --text title,body --label queue    or named
+    python prepare_texts.py sms.tsv --no-header --text 2 --label 1         or numbered from 1
+    python prepare_texts.py tickets                     a folder: a sub-folder of texts a class
     python prepare_texts.py train.csv --test test.csv   with a test part of your own
 
 The first of these writes data/tickets.npz. In a script set DATA_FILE = "data/tickets.npz" and
@@ -14,138 +15,141 @@ nothing else: the IMDB scripts classify into two classes, reuters_rnn.py into an
 are in alphabetical order (numbers in numerical order); of two, the network gives the probability of
 the second.
 
-A table is UTF-8 text, separated by commas, semicolons, tabs or |, with the names of the columns in
-its first line. Where no test part is given, a fifth of each class, chosen at random, becomes it.
-Texts without a word are left out.
+A table is text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or |, JSON (lines, or an
+array of objects), fastText's lines with __label__, a parquet or an Excel file; also as .gz, .bz2
+or .zip of one file. Where no test part is given, a fifth of each class, chosen at random, becomes
+it. A folder may hold train and test (and validation), each with the folders of the classes.
+
+The report accounts for every row. Labels that differ in case, outer spaces or as 1 and 1.0 are one
+class. Rows without words or without a label (empty, or nan) are left out and counted.
 """
 
-import csv
+import collections
 import os
 import re
 import sys
+import unicodedata
 
 import numpy as np
 
-from corpus import DataError, command, data_file, words
+from corpus import DataError, advice, command, data_file, folders, programs, tables, words
 
 SHOW_EVERY = 100_000  # texts between two lines of progress
+RULE = "unicode"  # by which texts are split into words
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
-def decoded_lines(path, encoding):
-    """Yields the lines of a text file; raises DataError where one cannot be decoded."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                yield line.decode(encoding)
-            except UnicodeDecodeError as error:
+class Classes:
+    """The classes by number as they are met, and the spellings of each in the file."""
+
+    def __init__(self):
+        self.numbers, self.spellings = {}, collections.defaultdict(collections.Counter)
+
+    def number(self, label):
+        """Returns the number of a label's class: 1 and 1.0, or Spam and spam, are one."""
+        label = unicodedata.normalize("NFC", label)
+        if NUMBER.fullmatch(label):
+            key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", label)
+            key = "0" if key == "-0" else key
+        else:
+            key = label.lower()
+        self.spellings[key][label] += 1
+        return self.numbers.setdefault(key, len(self.numbers))
+
+    def names(self):
+        """Returns the names in order of number: a class has its most frequent spelling."""
+        return [
+            key
+            if NUMBER.fullmatch(key)
+            else max(sorted(spelt := self.spellings[key]), key=spelt.get)
+            for key in self.numbers
+        ]
+
+
+def texts_in_table(table, options):
+    """Yields (part, text, label, where, reason to leave it out or None) of each row of a table."""
+    text_at, label_at = tables.choose(table, options.text, options.label, options.header)
+    for note in table.notes:
+        print(note, file=sys.stderr)
+    text_names, label_name = [table.columns[at] for at in text_at], table.columns[label_at]
+    for number, cells in table:
+        label = cells[label_at].strip()
+        text = " ".join(cells[at] for at in text_at)
+        where, reason = f"{table.path}, {table.unit} {number:,}", None
+        if label.lower() == label_name.lower() and options.header and table.header:
+            named = [cells[at].strip().lower() for at in text_at] == list(
+                map(str.lower, text_names)
+            )
+            if not named and not tables.is_usual(label_name, tables.LABEL_NAMES):
                 raise DataError(
-                    f"{path}, line {number}: byte {line[error.start]:#04x} is not {encoding}. "
-                    "Save the file as UTF-8, or name its encoding, for instance: --encoding cp1252"
-                ) from None
+                    f"{where}: the label is {label!r}, as in line 1. If line 1 is a row, and does "
+                    "not name the columns: --no-header"
+                )
+            reason = "the names of the columns again"
+        elif not label:
+            reason = "without a label"
+        elif label.lower() == "nan":
+            reason = "with the label nan"
+        elif "\n" in label or "\r" in label:
+            raise DataError(f"{where}: the label is of several lines")
+        yield "train", text, label, where, reason
 
 
-def texts_in_table(path, text_column, label_column, encoding):
-    """Yields (text, label, where it stands) of each row of a table."""
-    with open(path, "rb") as file:
-        if file.read(2) == b"PK":
-            raise DataError(
-                f"{path} is a zip file, as those of Excel are: save the table as CSV, in UTF-8"
-            )
-    lines = decoded_lines(path, encoding)
-    header = next(lines, "").removeprefix("\ufeff").rstrip("\r\n")
-    if "\r" in header:
-        raise DataError(
-            f"{path}, line 1: a carriage return in the line. Save the file with line ends of Unix"
-        )
-    for delimiter in ",;\t|":
-        columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-        if text_column in columns and label_column in columns:
-            break
-    else:
-        raise DataError(
-            f"{path} has no columns {text_column!r} and {label_column!r}, or not both. "
-            f"Line 1: {header[:200]!r}. Choose with --text and --label; line 1 names the columns"
-        )
-    text_at, label_at = columns.index(text_column), columns.index(label_column)
-    csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        where = f"{path}, line {rows.line_num + 2}"
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(
-                f"{where}: {error}. "
-                "A quotation mark that opens a column must be closed, and one inside it doubled"
-            ) from None
-        if len(row) == len(columns):
-            yield row[text_at], row[label_at].strip(), where
-        elif row:
-            raise DataError(
-                f"{where}: {len(row)} columns where the first line has {len(columns)}. "
-                f"A text with a {delimiter!r} in it must stand in quotation marks"
-            )
+def collect(path, options, encoder, classes):
+    """Reads a table or folder.
 
-
-def texts_in_folder(path, encoding):
-    """Yields (text, class, file) of the .txt files in the sub-folders, which name the classes."""
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        label = os.path.relpath(folder, path).split(os.sep)[0]
-        for name in sorted(names):
-            if label != os.curdir and name.lower().endswith(".txt"):
-                file = os.path.join(folder, name)
-                yield "".join(decoded_lines(file, encoding)).removeprefix("\ufeff"), label, file
-
-
-def collect(path, options, encoder, numbers):
-    """Reads a table or folder; returns its texts (provisional ids) and numbers of classes.
-
-    `numbers`, a dict from class names to numbers, is extended as classes are met.
+    Returns: {"train", "test", "validation": (texts, labels)} of what there is, where a text is an
+    array of provisional ids, and a label the number in `classes`; and the account of all rows,
+    lines to print.
     """
     if os.path.isdir(path):
-        examples = texts_in_folder(path, options.encoding)
+        folders.check(path)
+        examples = folders.texts(path, options.encoding)
     elif os.path.exists(path):
-        examples = texts_in_table(path, options.text, options.label, options.encoding)
+        table = tables.read(path, options.encoding, options.quotes, options.header)
+        examples = texts_in_table(table, options)
     else:
         raise DataError(f"there is no file or folder {path}")
-    texts, labels, empty = [], [], []
-    for text, label, where in examples:
-        if not label or "\n" in label:
-            raise DataError(f"{where}: the label is {'empty' if not label else 'of several lines'}")
-        try:
-            label.encode()
-        except UnicodeEncodeError:  # the name of a folder may be any bytes
-            raise DataError(
-                f"{where.encode(errors='replace').decode()}: the label is not UTF-8"
-            ) from None
-        ids = encoder.add(text.replace("\r", "\n"))
-        if len(ids) == 0:
-            empty.append(where)
-            continue
-        texts.append(ids)
-        labels.append(numbers.setdefault(label, len(numbers)))
-        if len(texts) % SHOW_EVERY == 0:
-            print(f"read {len(texts):,} texts", file=sys.stderr, flush=True)
-    if empty:
-        print(
-            f"left out, since there are no words in them: {len(empty):,}, the first at {empty[0]}",
-            file=sys.stderr,
-        )
-    if not texts:
-        raise DataError(
-            f"there are no texts in {path}: "
-            "it must be a table, or a folder of folders with .txt files"
-        )
-    return texts, np.array(labels)
+    found = collections.defaultdict(lambda: ([], []))
+    left_out = collections.defaultdict(list)  # reason: where the first stands, the number of rows
+    taken = 0
+    for part, text, label, where, reason in examples:
+        ids = () if reason else encoder.add(text)
+        if len(ids):
+            try:
+                label.encode()
+            except UnicodeEncodeError:  # the name of a folder may be any bytes
+                where = where.encode(errors="replace").decode()
+                raise DataError(f"{where}: the label is not UTF-8") from None
+            texts, labels = found[part]
+            texts.append(ids)
+            labels.append(classes.number(label))
+            taken += 1
+            if taken % SHOW_EVERY == 0:
+                print(f"read {taken:,} texts", file=sys.stderr, flush=True)
+        else:
+            row = left_out[reason or "without words"]
+            row[:] = (row[0], row[1] + 1) if row else (where, 1)
+    account = {"taken": (None, taken)} | left_out
+    total = sum(rows for _, rows in account.values())
+    if os.path.isdir(path):
+        known, unit, more = folders.count(path), "files", ""
+    else:
+        known, unit, more = table.rows, "rows", table.account()
+    if total != known:
+        raise DataError(f"{path}: {known:,} {unit}, but {total:,} were counted: please report this")
+    lines = [f"{path}: {total:,} {unit}{more}"]
+    for reason, (where, rows) in account.items():
+        lines.append(f"  {rows:9,}  {reason}" + (f", the first: {where}" if where else ""))
+    if not taken:
+        raise DataError(f"there are no texts in {path}. " + "; ".join(map(str.strip, lines[1:])))
+    return found, lines
 
 
-def by_name(classes):
+def by_name(names):
     """Returns class names in order: that of numbers where all are numbers, else the alphabet's."""
-    numbers = all(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in classes)
-    return sorted(classes, key=float) if numbers else sorted(classes)
+    numbers = all(map(NUMBER.fullmatch, names))
+    return sorted(names, key=float) if numbers else sorted(names)
 
 
 def split(labels, fraction, random):
@@ -158,103 +162,84 @@ def split(labels, fraction, random):
 
 
 def prepare(options):
-    """Returns the data file's arrays."""
+    """Returns the data file's arrays and the lines of the report on what was read."""
     path = options.path
-    encoder, numbers = words.Encoder(), {}
+    encoder, classes = words.Encoder(RULE), Classes()
     random = np.random.default_rng(options.seed)
-    texts, labels = collect(path, options, encoder, numbers)
-    counts = dict(zip(numbers, np.bincount(labels)))
-    if len(numbers) < 2:
-        raise DataError(
-            f"all texts in {path} are of class {next(iter(numbers))!r}: a network needs two classes"
-        )
+    found, report = collect(path, options, encoder, classes)
+    texts, labels = found["train"]
+    known = len(classes.numbers)
+    of_test = "train and test as given"
     if options.test:
-        more_texts, more_labels = collect(options.test, options, encoder, numbers)
-        if unknown := list(numbers)[len(counts) :]:
-            raise DataError(
-                f"{options.test} has the class {unknown[0]!r}, of which {path} has no text"
-            )
-        train, test = np.arange(len(texts)), len(texts) + np.arange(len(more_texts))
-        texts, labels = texts + more_texts, np.concatenate([labels, more_labels])
+        if len(found) > 1:
+            raise DataError(f"{path} has a test or validation part already: leave --test out")
+        found["test"], more = collect(options.test, options, encoder, classes)
+        report += more
+        if len(found["test"]) > 1:
+            raise DataError(f"{options.test} has parts: name one of its folders")
+        found["test"] = found["test"]["train"]
         of_test = f"test from {os.path.basename(options.test)}"
+    in_train = np.bincount(labels, minlength=len(classes.numbers))
+    if known < 2:
+        raise DataError(
+            f"all texts in {path} are of class {classes.names()[0]!r}: a network needs two classes"
+            + folders.inner(path)
+        )
+    if not in_train.all():
+        name = classes.names()[in_train.argmin()]
+        raise DataError(f"{options.test or path} has the class {name!r}, of which "
+                        f"{path if options.test else 'train'} has no text")  # fmt: skip
+    train = np.arange(len(texts))
+    validation = found.get("validation", ([], []))
+    if "test" in found:
+        test = len(texts) + np.arange(len(found["test"][0]))
+        texts, labels = texts + found["test"][0], labels + found["test"][1]
     else:
-        if single := [name for name, count in counts.items() if count == 1]:
-            named = ", ".join(map(repr, single[:3])) + (
-                f" and {len(single) - 3:,} more" if len(single) > 3 else ""
-            )
-            raise DataError(
-                f"classes with a single text: {named}. A class needs two, for train and for test: "
-                "add texts, leave the class out, or choose the right column with --label"
-            )
-        train, test = split(labels, options.test_size, random)
+        advice.check_sizes(dict(zip(classes.names(), in_train)))
+        train, test = split(np.array(labels), options.test_size, random)
         of_test = f"{options.test_size:.0%} of it for test, seed {options.seed}"
+    first = len(texts) + np.arange(len(validation[0]))
+    texts, labels = texts + validation[0], labels + validation[1]
 
-    classes = by_name(numbers)
-    labels = np.array([classes.index(name) for name in numbers])[labels]
+    names = classes.names()
+    ordered = by_name(names)
+    labels = np.array([ordered.index(name) for name in names])[labels]
     # Shuffled, since the scripts cut validation off the front of train.
     random.shuffle(train)
-    seen = {texts[row].tobytes() for row in train}
-    if twice := sum(texts[row].tobytes() in seen for row in test):
-        print(
-            f"{twice:,} of {len(test):,} test texts are in train too: test accuracy is too high",
-            file=sys.stderr,
-        )
-    del seen
+    random.shuffle(first)
+    train = np.concatenate([first, train])
+    report += advice.on_labels(classes.spellings)
+    report += advice.on_twins(texts, labels, train, test)
     x_train, x_test = [texts[row] for row in train], [texts[row] for row in test]
-    del texts
+    del texts, found, validation  # twice as much memory otherwise
     vocabulary = encoder.finish(x_train, x_test)
     source = f"own texts, {os.path.basename(os.path.abspath(path))}, {of_test}"
-    return data_file.pack(x_train, labels[train], x_test, labels[test], vocabulary, classes, source)
-
-
-def report(target, data):
-    """Prints what the data file holds and what to do with it."""
-    data_file.print_counts(target, data)
-    classes = bytes(data["classes"]).decode().split("\n")
-    counts = [np.bincount(data[f"y_{part}"], minlength=len(classes)) for part in ("train", "test")]
-    print(f"classes: {len(classes)}, with these texts in train and test")
-    for name, train, test in zip(classes, *counts):
-        print(f"  {name:20} {train:9,} {test:9,}")
-    scripts = "any training script" if len(classes) == 2 else "reuters_rnn.py"
-    print(f'Now set DATA_FILE = "{target}" in {scripts} and run it.')
+    y_train, y_test = labels[train], labels[test]
+    report += advice.on_training(x_train, y_train, ordered, len(first))
+    data = data_file.pack(x_train, y_train, x_test, y_test, vocabulary, ordered, source, RULE)
+    return data, report
 
 
 def main(arguments=None):
     parser = command.parser(__doc__)
-    parser.add_argument("path", metavar="PATH", help="a table, or a folder of classes")
-    parser.add_argument(
-        "output", nargs="?", metavar="OUTPUT", help="default: data/ and PATH's name"
-    )
+    add = parser.add_argument
+    add("path", metavar="PATH", help="a table, or a folder of classes")
+    add("output", nargs="?", metavar="OUTPUT", help="default: data/ and PATH's name")
     test = parser.add_mutually_exclusive_group()
     test.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
-    test.add_argument(
-        "--test-size",
-        type=float,
-        default=0.2,
-        metavar="FRACTION",
-        help="that becomes test (default: 0.2)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of the split and the order (default: 1)"
-    )
-    parser.add_argument(
-        "--text", default="text", metavar="NAME", help="column of texts (default: text)"
-    )
-    parser.add_argument(
-        "--label", default="label", metavar="NAME", help="column of classes (default: label)"
-    )
-    parser.add_argument(
-        "--encoding", default="utf-8", metavar="NAME", help="of the files (default: utf-8)"
-    )
+    test.add_argument("--test-size", type=float, default=0.2, metavar="FRACTION",
+                      help="that becomes test (default: 0.2)")  # fmt: skip
+    add("--seed", type=int, default=1, help="of the split and the order (default: 1)")
+    add("--text", metavar="NAME", help="column of texts, or several, to be joined: title,body")
+    add("--label", metavar="NAME", help="column of classes")
+    add("--no-header", dest="header", action="store_false", help="line 1 is a row, not names")
+    add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, as found)")
+    add("--quotes", choices=tables.QUOTES, help="what quotation marks are (default: as found): "
+        "csv, around cells; backslash, inside cells with a backslash; letters")  # fmt: skip
     options = command.parse(parser, arguments)  # OUTPUT may follow an option
     target = options.output or default_target(options.path)
-    if options.encoding.lower() in ("utf-8-sig", "utf_8_sig"):
-        options.encoding = "utf-8"  # a byte order mark is removed anyway
     try:
-        if "\n".encode(options.encoding) != b"\n":
-            parser.error(
-                f"{options.encoding} files cannot be read line by line: save the file as UTF-8"
-            )
+        "".encode(options.encoding or "utf-8")
     except (LookupError, UnicodeError):
         parser.error(f"there is no encoding {options.encoding!r}")
     if not 0 < options.test_size < 1:
@@ -263,18 +248,36 @@ def main(arguments=None):
         parser.error("--seed must be 0 or more")
     if not target.endswith(".npz"):
         parser.error(f"OUTPUT must end in .npz, not {target}")
+    for path in filter(None, [options.path, options.test]):
+        programs.check(path, "prepare_texts.py")
     if os.path.exists(target) and not str(data_file.read(target)["source"]).startswith("own texts"):
         raise DataError(f"{target} holds other data: name another file, or delete it")
     data_file.check_writable(target)
-    data = prepare(options)
+    data, lines = prepare(options)
     data_file.write(target, data)
-    report(target, data)
+    report(target, data, lines)
+
+
+def report(target, data, lines):
+    """Prints what the data file holds, what became of each row, and what to do next."""
+    data_file.print_counts(target, data)
+    classes = bytes(data["classes"]).decode().split("\n")
+    counts = [np.bincount(data[f"y_{part}"], minlength=len(classes)) for part in ("train", "test")]
+    print(f"classes: {len(classes)}, with these texts in train and test")
+    for name, train, test in zip(classes, *counts):
+        print(f"  {name:20} {train:9,} {test:9,}")
+    print("\n".join(lines))
+    scripts = "any training script" if len(classes) == 2 else "reuters_rnn.py"
+    print(f'Now set DATA_FILE = "{target}" in {scripts} and run it.')
 
 
 def default_target(path):
-    """Returns the data file's path for a table or folder: tickets.csv gives data/tickets.npz."""
+    """Returns the data file's path for a table or folder: tickets.csv.gz gives data/tickets.npz."""
     name = os.path.basename(os.path.abspath(path))
-    return f"data/{name if os.path.isdir(path) else os.path.splitext(name)[0]}.npz"
+    if not os.path.isdir(path):
+        name = re.sub(r"(?i)(?<=.)\.(gz|bz2|zip)$", "", name)
+        name = os.path.splitext(name)[0]
+    return f"data/{name}.npz"
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ A data file is a .npz file of plain arrays, no pickles:
     vectors        (ids, directions)  float32, initial word vectors, see corpus.words.count_vectors
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
                                       SHA-256 of the arrays but source, and of how the vectors are
-                                      made; words, the tokeniser's rule; vectors, how they are made
+                                      made; words, a key of corpus.words.RULES; vectors, how they
+                                      are made
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -31,11 +33,12 @@ ARRAYS = {
 }  # fmt: skip
 
 
-def pack(train, y_train, test, y_test, vocabulary, classes, source):
+def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"):
     """Returns the arrays of a data file as a dict, word vectors included.
 
     Args: `train` and `test`, lists of integer arrays of shape (length,); `y_train` and `y_test`,
-    their labels; `vocabulary` and `classes`, lists of words and names; `source`, one line.
+    their labels; `vocabulary` and `classes`, lists of words and names; `source`, one line;
+    `rule`, the key of `words.RULES` by which the texts were split.
     """
     data = {
         "x_train": np.concatenate(train).astype("int32"),
@@ -50,17 +53,17 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source):
     digest = hashlib.sha256(words.VECTORS.encode())
     for name in ARRAYS:
         digest.update(data[name])
-    about = {"fingerprint": digest.hexdigest()[:16], "words": words.RULE, "vectors": words.VECTORS}
+    about = {"fingerprint": digest.hexdigest()[:16], "words": rule, "vectors": words.VECTORS}
     data["vectors"] = words.count_vectors(data["x_train"])
     return with_source(data | {"about": np.array(json.dumps(about))}, source)
 
 
-def from_texts(train, y_train, test, y_test, classes, source):
+def from_texts(train, y_train, test, y_test, classes, source, rule="keras"):
     """Returns the arrays of a data file from lists of texts (strings) and their labels."""
-    encoder = words.Encoder()
+    encoder = words.Encoder(rule)
     train, test = ([encoder.add(text) for text in texts] for texts in (train, test))
     vocabulary = encoder.finish(train, test)
-    return pack(train, y_train, test, y_test, vocabulary, classes, source)
+    return pack(train, y_train, test, y_test, vocabulary, classes, source, rule)
 
 
 def with_source(data, source):
@@ -77,6 +80,13 @@ def about_of(data):
 
 def write(path, data):
     """Writes a data file whole or not at all: no reader ever meets half a file."""
+    with replacing(path) as file:
+        np.savez(file, **data)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Opens a new file for bytes, which takes the place of `path` once it is whole."""
     folder = os.path.dirname(path) or "."
     temporary = None
     try:
@@ -85,7 +95,7 @@ def write(path, data):
             prefix=os.path.basename(path) + ".", suffix=".part", dir=folder
         )
         with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)  # which cannot be read without setting it

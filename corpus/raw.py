@@ -3,13 +3,20 @@
 import os
 import sys
 import tarfile
+import zipfile
 import zlib
 
 from corpus import DataError
 
+# What damaged archives raise; RuntimeError: a zip archive with a password.
+DAMAGES = (
+    tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
+
 
 def files(path, wanted):
-    """Yields (name, bytes) of the files of a tar archive or folder whose names match `wanted`.
+    """Yields (name, bytes) of the files in a tar or zip archive or folder that match `wanted`.
 
     Nothing is unpacked onto the disk. An archive with a member that points outside its folder is
     refused.
@@ -19,21 +26,30 @@ def files(path, wanted):
 
 def in_archive(path, wanted):
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    refuse_outside(path, name)
+                    if wanted.match(name):
+                        yield name, archive.read(name)
+            return
         with tarfile.open(path) as archive:
             for member in archive:
-                if member.name.startswith("/") or ".." in member.name.split("/"):
-                    raise DataError(
-                        f"{path} is refused: its member {member.name!r} points outside its folder"
-                    )
+                refuse_outside(path, member.name)
                 if member.isfile() and wanted.match(member.name):
                     yield member.name, archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except DAMAGES as error:
         reason = (
             (str(error) or "it ends early").splitlines()[0].rstrip(":")
         )  # the first of tarfile's many lines
         raise DataError(
-            f"{path} is damaged or not a tar archive ({reason}); fetch it again"
+            f"{path} is damaged or not a tar or zip archive ({reason}); fetch it again"
         ) from None
+
+
+def refuse_outside(path, name):
+    if name.startswith("/") or ".." in name.split("/"):
+        raise DataError(f"{path} is refused: its member {name!r} points outside its folder")
 
 
 def in_folder(path, wanted):

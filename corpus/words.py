@@ -1,14 +1,17 @@
-"""Texts to word ids by Keras's rule, and initial word vectors."""
+"""Texts to word ids, and initial word vectors."""
 
 import collections
+import html
+import html.entities
 import itertools
+import re
+import unicodedata
 
 import numpy as np
 
 # The ids of keras.datasets: 0 pads, 1 starts a text, 2 is an unknown word, 3 is unused, and the
 # word of rank r (the most frequent one has rank 1) has id r + 3.
 START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
-RULE = "keras"  # the name of the rule of `tokenise`, recorded in data files
 
 # What Keras's tokeniser replaces by spaces; the apostrophe is not among it.
 PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -21,21 +24,174 @@ COUNTED = (
 )
 
 
-def tokenise(text):
+def tokenise_keras(text):
     """Splits a text into words as Keras does: lower case, punctuation to spaces, split there."""
     return [word for word in text.lower().translate(PUNCTUATION_TO_SPACE).split(" ") if word]
 
 
-class Encoder:
-    """Turns texts into ids: `add` every text, then `finish`, since ranks are known only then."""
+# --- The rule for own texts ---
 
-    def __init__(self):
+ELEMENTS = """a abbr acronym address applet area article aside audio b base basefont bdi bdo big
+blink blockquote body br button canvas caption center cite code col colgroup data datalist dd del
+details dfn dialog dir div dl dt em embed fieldset figcaption figure font footer form frame frameset
+h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd label legend li link main
+map mark marquee menu meta meter nav nobr noframes noscript object ol optgroup option output p param
+picture pre progress q rp rt ruby s samp script section select slot small source span strike strong
+style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u
+ul var video wbr""".split()  # of HTML, the obsolete ones too
+ATTRIBUTE = r"""\s++[\w:-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s<>"']++)"""
+TAG = re.compile(
+    rf"</?(?:{'|'.join(ELEMENTS)})(?:{ATTRIBUTE})*+\s*+/?>|<!(?:--[^<>]*--|doctype\b[^<>]*+)>",
+    re.IGNORECASE | re.ASCII,
+)
+ENTITY = re.compile(r"&(#\w{1,8};|\w{2,31};)", re.ASCII)
+
+# Replaced before NFKC, which would make a word of ™, 11⁄2 of 1½, and a space of ´.
+BEFORE = {"™": " ", "℠": " ", "´": "'", "\u200b": " "}  # the last is the zero-width space
+BEFORE |= {fraction: f" {fraction} " for fraction in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞↉"}
+# Replaced after it. NFKC takes the Thai and Lao vowels of the last two apart. The apostrophes:
+# single quotation marks, letters (Ukrainian, Uzbek, Hawaiian), the Hebrew geresh.
+AFTER = dict.fromkeys("`’‘‛ʼʻꞌ׳", "'") | {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
+# Soft hyphen, grapheme joiner, marks of direction, word joiner, byte order mark, and what varies
+# an emoji: variation selectors, skin tones.
+INVISIBLE = re.compile(
+    "[\xad\u034f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]+"
+)
+
+
+def marks(start, end):
+    """Returns the inside of a character class: the ranges of marks from code `start` to `end`."""
+    codes = {code for code in range(start, end) if unicodedata.category(chr(code))[0] == "M"}
+    firsts = sorted(code for code in codes if code - 1 not in codes)
+    lasts = sorted(code for code in codes if code + 1 not in codes)
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts))
+
+
+# The conditions spare most characters the slower tests behind them.
+HIGH, HIGHER = "(?=[^\0-\u02ff])", "(?=[^\0-\uffff])"
+MARK = rf"(?:[{marks(0x300, 0x10000)}]|{HIGHER}[{marks(0x10000, 0x1F000)}\U000e0100-\U000e01ef])"
+MANY_MARKS = re.compile(f"({MARK}{{30}}){MARK}++")  # the bound of Unicode's stream-safe format
+EMOJI = (
+    "[\u231a\u231b\u23e9-\u23fa\u2600-\u275a\u2761-\u2767\u2794-\u27bf\u2b05-\u2b55"
+    "\U0001f000-\U0001faff][\U000e0020-\U000e007f]*+"  # the latter in the flag of Scotland
+)
+WORD = re.compile(
+    # Letters and digits; then apostrophes before more of them, marks, or joiners before these.
+    rf"\w++(?:'\w++|{HIGH}(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
+    rf"|{HIGH}(?:[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+)"
+)
+ASCII_WORD = re.compile("[a-z0-9]++(?:'[a-z0-9]++)*+")  # the same in ASCII, three times as fast
+
+# Scripts without spaces between words: Thai, Lao, Burmese and Khmer; Chinese and Japanese.
+THAI = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+HAN = "[\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+THAI_OR_HAN = re.compile(f"{THAI}|{HAN}")
+
+
+def unspaced(script, most):
+    """Returns the patterns of a letter with its marks, a run, a space between letters; and `most`.
+
+    Args: `script`, a character class; `most`, the characters that a run has on average at most
+    where a text is split already.
+    """
+    letter = rf"(?=[^\W\d]){script}{MARK}*+"
+    patterns = letter, f"(?:{letter})++", rf"{letter}\s++(?={letter})"
+    return *map(re.compile, patterns), most
+
+
+UNSPACED = unspaced(THAI, 8), unspaced(HAN, 3)
+
+
+def tokenise_unicode(text):
+    """Splits a text of any language into words; the rule for own texts.
+
+    - Words are letters and digits with their marks (accents, vowel signs). All else separates:
+      spaces of any width, line ends, punctuation, symbols. Apostrophes, straight or typographic,
+      stay inside a word: l'eau. So do the joiners of Persian and of Indic scripts. Invisible
+      characters, such as the soft hyphen, are removed.
+    - Lower case: İ becomes i. I becomes i too, and ı stays, since the language is not known.
+    - NFKC, since it makes one word of what is one to a reader: composed and decomposed accents,
+      ＡＢＣ and abc, half-width and full-width katakana, ﬁne and fine, Arabic presentation forms.
+      m² becomes m2, as people type it. Where NFKC does harm it is forestalled: 1½ is the words 1, 1
+      and 2, and ™ is no word.
+    - HTML entities that end in a semicolon are resolved, also if escaped twice; then tags of HTML
+      and comments separate. What only looks like a tag stays: x < y and z > 1, <anna@example.org>.
+    - A backslash with n, r or t, as in Yelp's reviews, separates, and one before an apostrophe is
+      removed. So the Windows path C:\\new is read as c and ew.
+    - An emoji is a word, and so is a flag or a joined sequence such as a family. Skin tones are
+      removed.
+    - Chinese and Japanese are split into characters, and so are Thai, Lao, Burmese and Khmer, with
+      their marks; unless the text is split into words already: at least two spaces stand between
+      such characters, and a run of them has on average at most 3 characters (Thai to Khmer: 8).
+
+    Returns: a list of words without spaces. Joined by spaces, they give the same list again.
+    """
+    if not text.isascii():
+        text = normalise("NFC", text)  # a composed ≯ ends no tag
+    if "&" in text:
+        text = ENTITY.sub(resolve, ENTITY.sub(resolve, text))
+    if "<" in text:
+        text = TAG.sub(" ", text)
+    if "\\" in text:
+        text = re.sub(r"\\[nrt]", " ", text.replace("\\'", "'"))
+    if text.isascii():
+        return ASCII_WORD.findall(text.lower().replace("`", "'"))
+    return WORD.findall(fold(text).replace("_", " "))
+
+
+def resolve(entity):
+    """Returns the character of a matched HTML entity; what is none stays as it is."""
+    known = entity[1][0] == "#" or entity[1] in html.entities.html5
+    return html.unescape(entity[0]) if known else entity[0]
+
+
+def normalise(form, text):
+    """Returns a text in a normal form of Unicode."""
+    if len(text) > 10_000:  # many marks on one letter would take quadratic time
+        text = MANY_MARKS.sub(r"\1", text)
+    return unicodedata.normalize(form, text)
+
+
+def fold(text):
+    """Returns a text in lower case and NFKC, with the exceptions that `tokenise_unicode` names."""
+    for old, new in BEFORE.items():
+        text = text.replace(old, new)
+    text = normalise("NFKC", INVISIBLE.sub("", text)).lower()
+    text = re.sub("i\u0307+", "i", text)  # lower() makes of İ an i with a dot as a mark
+    text = normalise("NFKC", text)  # lower() may take letters apart
+    for old, new in AFTER.items():
+        text = text.replace(old, new)
+    return split_unspaced(text) if THAI_OR_HAN.search(text) else text
+
+
+def split_unspaced(text):
+    """Puts spaces around the letters of scripts without spaces, unless they are there already."""
+    for letter, run, space, most in UNSPACED:
+        runs = run.findall(text)
+        if len("".join(runs)) > most * len(runs) or len(space.findall(text)) < 2:
+            text = letter.sub(r" \g<0> ", text)
+    return text
+
+
+# The rules by the name that data files record. IMDB, Reuters and the samples keep Keras's rule, so
+# that figures compare with others'; own texts have the other.
+RULES = {"keras": tokenise_keras, "unicode": tokenise_unicode}
+
+
+class Encoder:
+    """Turns texts into ids: `add` every text, then `finish`, since ranks are known only then.
+
+    Args: `rule`, a key of RULES.
+    """
+
+    def __init__(self, rule="keras"):
+        self.tokenise = RULES[rule]
         # Each new word gets the next number; `finish` replaces the numbers by ids.
         self.numbers = collections.defaultdict(itertools.count().__next__)
 
     def add(self, text):
         """Returns the provisional ids of a text, int32 of shape (words,)."""
-        return np.array([self.numbers[word] for word in tokenise(text)], dtype="int32")
+        return np.array([self.numbers[word] for word in self.tokenise(text)], dtype="int32")
 
     def finish(self, train, test):
         """Ranks the words by frequency in train and gives each text its ids, in place.

@@ -257,7 +257,7 @@ def test_other_paths_and_a_foreign_data_file_are_refused(in_folder):
     part = {name: text for name, text in review_files().items() if "test/neg" not in name}
     refused("imdb", make_archive("part.tar.gz", part), reason="no positive or no negative")
     refused("imdb", "missing.tar.gz", reason="there is no file or folder")
-    refused("imdb", "text.txt", reason="text.txt is damaged or not a tar archive")
+    refused("imdb", "text.txt", reason="text.txt is damaged or not a tar or zip archive")
     refused("imdb", "folder", reason="no positive or no negative")
     refused("reuters", "folder", reason="no newswires")
     refused("imdb", reason="data/imdb.npz is not a data file")
@@ -295,7 +295,7 @@ def test_wires_and_topics_are_those_of_keras_rule():
     files = (file for file in wire_files().items() if file[0].endswith(".sgm"))
     texts, labels = download_reuters.wires(files)
     topics = [download_reuters.TOPICS[label] for label in labels]
-    assert list(zip(topics, [" ".join(words.tokenise(text)) for text in texts])) == [
+    assert list(zip(topics, [" ".join(words.tokenise_keras(text)) for text in texts])) == [
         ("cocoa", "first lt wire reuter 3"),
         ("earn", "next file caf\u00e9 reuter 3"),
         ("acq", "next file caf\u00e9 reuter 3"),

@@ -1,22 +1,29 @@
 """predict.py: runs are found, probabilities are as in training, unusable runs are refused."""
 
+import bz2
+import concurrent.futures
+import csv
+import gzip
 import io
 import json
+import os
 import pathlib
 import re
 import shutil
 import sys
 import zipfile
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
 from conftest import ROOT, run, texts_of, words_of
+from hypothesis import strategies
 from keras import layers
 
 import imdb_lstm
 import predict
-from corpus import DataError, command, data_file
+from corpus import DataError, answers, command, data_file
 
 SMALL = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
 SMALL |= {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
@@ -306,3 +313,266 @@ def test_code_in_the_configuration_of_a_model_is_not_run(run_folder, capsys, cod
             archive.writestr(name, data)
     assert "model.keras cannot be used" in refused(capsys, run_folder)
     assert not pathlib.Path("executed").exists()
+
+
+# --- The rule of words, other versions, threads ---
+
+
+def changed(run_folder, **changes):
+    """Changes result.json of a run; returns the run's folder."""
+    result = json.loads((run_folder / "result.json").read_bytes())
+    (run_folder / "result.json").write_text(json.dumps(result | changes))
+    return run_folder
+
+
+def test_words_are_split_by_the_rule_of_the_run(run_folder, capsys):
+    about = json.loads((run_folder / "result.json").read_bytes())["about"]
+    text = "it’s a\u00a0good\rfilm"
+    expected = {"keras": ["it’s", "a\u00a0good", "film"], "unicode": ["it's", "a", "good", "film"]}
+    for rule, words in (*expected.items(), (None, expected["keras"])):
+        named = {name: value for name, value in (about | {"words": rule}).items() if value}
+        [found] = predict.answer(predict.Classifier(changed(run_folder, about=named)), [text], True)
+        assert [word for word, _ in found["after_each_word"]] == words
+    for rule in "newer", ["keras"]:
+        reason = refused(capsys, changed(run_folder, about=about | {"words": rule}))
+        assert "unknown rule of words 'newer'" in reason or rule != "newer"
+
+
+def test_a_model_of_another_keras_is_named_with_both_versions(run_folder, capsys):
+    for version, expected in ("3.99.1", True), (keras.__version__, False):
+        (run_folder / "model.keras").write_bytes(b"of another version")
+        reason = refused(capsys, changed(run_folder, versions={"keras": version}))
+        named = f"it is of Keras 3.99.1, this is Keras {keras.__version__}. Install it, python -m "
+        assert ("model.keras cannot be used" in reason) and ((named in reason) == expected)
+
+
+def test_it_works_in_threads(run_folder, capsys):
+    texts = ["the film began badly", TEXT]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        classifier = pool.submit(predict.Classifier, run_folder).result()
+        many = [pool.submit(predict.answer, classifier, texts) for _ in range(20)]
+        expected = predict.answer(classifier, texts)
+        for found in many:
+            for each, other in zip(found.result(), expected, strict=True):
+                assert each["probability"] == pytest.approx(other["probability"], abs=1e-6)
+        pool.submit(predict.main, [str(run_folder), TEXT]).result()
+        pathlib.Path("ask.csv").write_text(f"text\n{TEXT}\n")
+        pool.submit(predict.main, [str(run_folder), "--table", "ask.csv"]).result()
+    assert capsys.readouterr().out.count(f"{expected[1]['probability']:.7g}") == 1
+
+
+# --- Files given as texts, tables on standard input ---
+
+TABLES = {
+    "header": b"id,text\n1,good\n2,bad\n",
+    "one column": b"text\ngood\nbad\n",
+    "quoted": b'"Review";"Stars"\n"good; very";1\n"bad\nfilm";2\n',
+    "no header": b"ham\tGo now\nspam\tWin\n",
+    "many rows": b"1,good\n0,bad film\n" * 3,
+    "row names of R": b'"text" "label"\n"1" "a good film" 1\n"2" "bad" 0\n',
+    "JSON lines": b'{"text": "good"}\n',
+    "JSON": b'[\n  {"text": "good"}]\n',
+    "JSON strings": b'["good", "bad"]',
+    "fastText": b"__label__1 good\n__label__2 bad\n",
+    "parquet": b"PAR1\x15\0\x15\x1a\x15",
+    "UTF-16": "\ufefftext\tlabel\n".encode("utf-16-le"),
+    "gzip": gzip.compress(b"id,text\n1,good\n2,bad\n"),
+    "bz2": bz2.compress(b"id,text\n1,good\n2,bad\n"),
+}
+NO_TABLES = {
+    "commas": b"Good, but long.\nBad, but short.\n\nWell, well, well.\nFine.\n",
+    "names of columns in a text": b"Text, label and class.\nNot, a, table.\nA film.\n",
+    "brackets": b"[sic] a film\n{not} JSON\n",
+    "one line": b"text,label",
+    "stray marks": b'"Good, but\nvery\nlong\nfilm\nBad", he said, "often\n',
+    "one word": b"News!\nGood film\n",
+    "cp1252": b"caf\xe9 and some more words\n",
+}
+
+
+@pytest.mark.parametrize("content", TABLES.values(), ids=TABLES)
+def test_a_table_is_refused_with_the_command_unless_said_to_be_text(
+    loaded, in_folder, capsys, monkeypatch, content
+):
+    (in_folder / "ask me").write_bytes(content)
+    reason = refused(capsys, "my run", "ask me")
+    assert "'ask me' is a file. Type: python predict.py 'my run' --table 'ask me'." in reason
+    assert "If it is a text: --as-text" in reason
+    for arguments in [], ["-"]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        reason = refused(capsys, "my run", "\n".join(arguments))
+        assert "Type: python predict.py 'my run' --table FILE." in reason
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    predict.main(["run", "--as-text"])
+    assert len(capsys.readouterr().out.splitlines()) == len(content.splitlines(True))
+    predict.main(["run", "ask me", "--as-text"])
+    assert capsys.readouterr().out.endswith("  ask me  (no known words)\n")
+
+
+@pytest.mark.parametrize("content", NO_TABLES.values(), ids=NO_TABLES)
+def test_texts_are_not_taken_for_a_table(loaded, in_folder, capsys, monkeypatch, content):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    predict.main(["run"])
+    assert len(capsys.readouterr().out.splitlines()) == len(content.splitlines())
+    (in_folder / "texts.txt").write_bytes(content)
+    reason = refused(capsys, "run", f"{TEXT}\ntexts.txt")
+    assert "'texts.txt' is a file. Type: python predict.py run < texts.txt." in reason
+
+
+def test_a_missing_file_is_not_classified_as_a_text(loaded, in_folder, capsys):
+    for name in "reviews.csv", "my/Texts.JSONL", "a.csv.gz":
+        reason = refused(capsys, "run", name)
+        assert f"there is no file {name!r}. If it is a text: --as-text. Of a" in reason
+    predict.main(["run", "See reviews.csv", "The end.", "A.", "data", "--as-text", "b.csv"])
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+# --- A table in, a table out ---
+
+
+def rows_of(path, delimiter=","):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter=delimiter, strict=True))
+
+
+ROWS = [["7", TEXT, 'é, "quoted"'], ["007", "...", ""], ["NA", "the film\nbegan badly", "x\ry"]]
+
+
+def write_rows(path, rows, header=("id", "review", ""), **options):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL, **options).writerows([header, *rows])
+
+
+def test_a_table_comes_out_with_all_columns_in_order_and_two_more(
+    loaded, classifier, in_folder, capsys, monkeypatch
+):
+    monkeypatch.setattr(answers, "ROWS_AT_ONCE", 2)
+    rows = ROWS * 5
+    expected = []
+    for row, found in zip(rows, predict.answer(classifier, [row[1] for row in rows]), strict=True):
+        p = found["probability"]
+        expected.append([*row, found["class"] or "", "" if p is None else pytest.approx(p, 1e-5)])
+    write_rows("ask.csv", rows, delimiter=";")
+    before = pathlib.Path("ask.csv").read_bytes()
+    predict.main(["run", "--table", "ask.csv", "--output", "new/answers.csv"])
+    predict.main(["run", "--table", "ask.csv", "--output", "answers.tsv", "--text", "2"])
+    out, err = capsys.readouterr()
+    assert out == "" and "5 of them without words, so without a class" in err
+    predict.main(["run", "--table", "ask.csv", "--text", "Review"])
+    pathlib.Path("stdout.csv").write_bytes(capsys.readouterr().out.encode())
+    for path, delimiter in ("new/answers.csv", ","), ("answers.tsv", "\t"), ("stdout.csv", ","):
+        header, *found = rows_of(path, delimiter)
+        assert header == ["id", "review", "", "class", "probability"]
+        assert [[*row[:4], row[4] and float(row[4])] for row in found] == expected
+    assert pathlib.Path("ask.csv").read_bytes() == before
+    assert not [name for name in (*os.listdir(), *os.listdir("new")) if ".part" in name]
+
+
+def test_columns_of_the_same_name_are_kept(loaded, in_folder, capsys):
+    for taken, prefix in (
+        (["Class"], "predicted_"),
+        (["predicted_class"], ""),
+        (["predicted_class", "probability"], "predicted_predicted_"),
+    ):
+        write_rows("ask.csv", [[*taken, TEXT]], header=(*taken, "text"))
+        predict.main(["run", "--table", "ask.csv", "--output", "answers.csv"])
+        header, row = rows_of("answers.csv")
+        assert header == [*taken, "text", f"{prefix}class", f"{prefix}probability"]
+        assert row[:-2] == [*taken, TEXT]
+        said = f"the new columns are {prefix}class and {prefix}probability"
+        assert (said in capsys.readouterr().err) == bool(prefix)
+
+
+def test_the_input_and_special_files_are_never_replaced(loaded, in_folder, capsys):
+    write_rows("ask.csv", ROWS)
+    before = pathlib.Path("ask.csv").read_bytes()
+    os.symlink("ask.csv", "link.csv")
+    os.link("ask.csv", "hard.csv")
+    os.mkfifo("pipe.csv")
+    os.mkdir("folder.csv")
+    for output in "ask.csv", "./ask.csv", "link.csv", "hard.csv":
+        reason = refused(capsys, "run", f"--table\nask.csv\n--output\n{output}")
+        assert f"{output} is the table itself: name another --output" in reason
+        assert "itself" in refused(capsys, "run", f"--table\n{output}\n--output\nask.csv")
+    for output in "pipe.csv", "folder.csv":
+        reason = refused(capsys, "run", f"--table\nask.csv\n--output\n{output}")
+        assert "is not a regular file" in reason
+    for output in "answers.xlsx", "answers":
+        with pytest.raises(SystemExit, match="2"):
+            predict.main(["run", "--table", "ask.csv", "--output", output])
+    assert pathlib.Path("ask.csv").read_bytes() == before and not os.path.exists("answers")
+
+
+def test_the_table_is_not_appended_to_itself(run_folder):
+    write_rows("ask.csv", ROWS)
+    before = pathlib.Path("ask.csv").read_bytes()
+    code = f"""import subprocess, sys
+with open("ask.csv", "ab") as file:
+    sys.exit(subprocess.run([sys.executable, {str(ROOT / "predict.py")!r}, "imdb_lstm", "--table",
+        "ask.csv"], stdout=file).returncode)"""
+    done = run("-c", run_folder.parents[1], code)
+    assert done.returncode == 1 and "standard output is ask.csv itself" in done.stderr
+    assert pathlib.Path("ask.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "failure", [KeyboardInterrupt, DataError("the model"), OSError(28, "full")]
+)
+def test_an_interrupted_table_leaves_the_earlier_answers(loaded, in_folder, monkeypatch, failure):
+    monkeypatch.setattr(answers, "ROWS_AT_ONCE", 1)
+    write_rows("ask.csv", ROWS)
+    pathlib.Path("answers.csv").write_text("earlier")
+    real, count = predict.answer, iter(range(9))
+
+    def answer(*arguments):
+        if next(count) == 2:
+            raise failure
+        return real(*arguments)
+
+    monkeypatch.setattr(predict, "answer", answer)
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        predict.main(["run", "--table", "ask.csv", "--output", "answers.csv"])
+    assert pathlib.Path("answers.csv").read_text() == "earlier"
+    assert sorted(os.listdir()) == ["answers.csv", "ask.csv"]
+
+
+def test_tables_that_cannot_be_read_are_refused_before_the_model_is_loaded(in_folder, capsys):
+    write_rows("ask.csv", ROWS, header=("id", "one", "two"))
+    os.mkfifo("pipe")
+    for arguments, reason in {
+        "--table missing.csv": "there is no file missing.csv",
+        "--table .": ". is a folder, not a table",
+        "--table pipe": "pipe is a pipe or device",
+        "--table ask.csv": "Choose by name or number",
+        "--table ask.csv --text three": "has no column 'three'. Columns: 1 'id'",
+        "--table ask.csv --text one --encoding x": "there is no encoding 'x'",
+    }.items():
+        assert reason in refused(capsys, "no run", "\n".join(arguments.split()))
+    for arguments in "--table ask.csv text", "--table ask.csv --json", "--output a.csv text":
+        with pytest.raises(SystemExit, match="2"):
+            predict.main(["run", *arguments.split()])
+
+
+CELLS = strategies.text(strategies.characters(codec="utf-8", exclude_characters="\0"))
+
+
+@hypothesis.given(strategies.lists(strategies.tuples(CELLS, CELLS), min_size=1))
+def test_whatever_is_in_the_cells_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("rows") / "answers.csv"
+    with data_file.replacing(path) as file:
+        write_row = answers.writer(file, ",")
+        for row in rows:
+            write_row(row)
+    assert rows_of(path) == list(map(list, rows))
+
+
+def test_the_miniature_of_questions_is_answered(loaded, in_folder, capsys):
+    folder = ROOT.parent / "shared" / "field_cases"
+    if not folder.is_dir():
+        pytest.skip("the miniatures (../shared/field_cases) are missing")
+    asked = rows_of(folder / "ask.csv")
+    predict.main(["run", "--table", str(folder / "ask.csv"), "--text", "text"])
+    pathlib.Path("answers.csv").write_text(capsys.readouterr().out)
+    found = rows_of("answers.csv")
+    assert [row[:-2] for row in found] == asked and len(found) == 5
+    assert {row[-2] for row in found[1:]} <= {"negative", "positive"}

@@ -4,7 +4,10 @@ import pytest
 
 from tests.stress import fuzz, kill
 
-NAMES = "archive reviews wires data training table vectors result vocabulary model texts".split()
+NAMES = [
+    "archive", "reviews", "wires", "data", "training", "table", "json", "binary table", "folder",
+    "vectors", "result", "vocabulary", "model", "texts",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

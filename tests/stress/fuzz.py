@@ -8,7 +8,9 @@ a failure and is shown with the smallest input that hypothesis finds for it. An 
 file with bytes changed, removed or inserted, a part of one, or hypothesis's own bytes.
 """
 
+import bz2
 import contextlib
+import gzip
 import io
 import json
 import pathlib
@@ -16,11 +18,13 @@ import re
 import tarfile
 import tempfile
 import time
+import zipfile
 from unittest import mock
 
 import hypothesis
 import keras
 import numpy as np
+import pandas
 from hypothesis import strategies
 
 import download_imdb
@@ -69,6 +73,10 @@ URLS = b"http://www.imdb.com/title/tt0064354/usercomments\n" * 2
 WIRE = b"<TOPICS><D>%s</D></TOPICS>\n<BODY>Oil &lt;up> 3 pct.\n Reuter\n&#3;</BODY>\n"
 WIRES = WIRE % b"earn" + WIRE % b"acq" + WIRE % b"cocoa"
 TABLE = b'text,label\n"a ""good"" film,\nlong",1\nbad,0\ngood,1\nawful,0\n\xc3\xa4,1\n'
+JSON_LINES = b'{"text": "a g\\u00f6od film", "label": 1}\n{"text": "bad", "label": "0"}\n' * 2
+JSON_ARRAY = b'[{"text": "good", "label": 1.0}, {"text": "bad", "a": {"label": null}}] '
+FASTTEXT = b"__label__1 a good film\n__label__0 bad\n\n" * 2
+LETTERS = b'text\tlabel\n"soon, she said\t1\nbad\t0\n"no\\"t" bad"\t0\n5" long\t1\n'
 VECTORS = b"3 4\nthe 0.1 -0.2 3e-1 4\n. . 1 2 3 4\ngood 5 6 7 8 \n"
 
 
@@ -137,6 +145,28 @@ def vectors(content):
             imdb_pretrained_lstm.build_model(["the", "film", "good"])
 
 
+def valid_tables():
+    """Returns the bytes of binary tables of two texts: parquet, Excel, compressed, UTF-16."""
+    frame = pandas.DataFrame({"text": ["a good film", "bad"], "label": [1, 0]})
+    excel, archive = io.BytesIO(), io.BytesIO()
+    frame.to_excel(excel, index=False)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.csv", TABLE)
+    packed = [gzip.compress(TABLE), bz2.compress(FASTTEXT), archive.getvalue()]
+    return [frame.to_parquet(), excel.getvalue(), *packed, TABLE.decode().encode("utf-16")]
+
+
+def folder(content):
+    for name in "a/1", "a/2", "b/1", "b/2":
+        pathlib.Path("mine", name).parent.mkdir(parents=True, exist_ok=True)
+        write(f"mine/{name}", content)
+    prepare_texts.main(["mine"])
+
+
+def read_table(content):
+    prepare_texts.main([write("a.csv", content)])
+
+
 def run(files):
     for name, content in files.items():
         write(f"run/{name}", content)
@@ -156,7 +186,9 @@ def readers():
     with refusals():
         run(files)
     classifier = predict.Classifier("run")
-    data, table = damaged(valid_data()), damaged(TABLE)
+    data, table = damaged(valid_data()), damaged(TABLE) | damaged(LETTERS) | damaged(FASTTEXT)
+    json_file = damaged(JSON_LINES) | damaged(JSON_ARRAY)
+    binary = strategies.one_of(list(map(damaged, valid_tables())))
     any_bytes = strategies.binary(max_size=200) | strategies.text(max_size=100).map(str.encode)
 
     def part_of_run(name):
@@ -168,7 +200,10 @@ def readers():
         "wires": (lambda text: download_reuters.from_files([("", text)], "fuzz"), damaged(WIRES)),
         "data": (lambda content: data_file.read(write("data.npz", content)), data | any_bytes),
         "training": (training, data),
-        "table": (lambda text: prepare_texts.main([write("a.csv", text)]), table | any_bytes),
+        "table": (read_table, table | any_bytes),
+        "json": (read_table, json_file),
+        "binary table": (read_table, binary),
+        "folder": (folder, damaged(REVIEW) | any_bytes),
         "vectors": (vectors, damaged(VECTORS) | any_bytes),
         "result": part_of_run("result.json"),
         "vocabulary": part_of_run("vocabulary.txt"),

@@ -1,0 +1,136 @@
+"""What prepare_texts.py says of texts and labels, and of the constants that suit them."""
+
+import re
+
+import numpy as np
+
+from corpus import DataError
+
+# Constants of the training scripts: by default, and the number of steps an epoch that is advised.
+MAX_LENGTH, VALIDATION_SIZE = 400, 0.1
+BATCH_SIZES = {"two": 128, "more": 32}  # of the IMDB scripts, and of reuters_rnn.py
+STEPS = 20
+FEW = 10  # texts of a class that are too few to learn from
+MISSING = {"na", "n/a", "none", "null"}  # labels that often stand for a missing one
+
+
+def named(names, most=3, form=repr):
+    """Returns the first names, and how many there are beyond these."""
+    some = ", ".join(map(form, names[:most]))
+    return some + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def check_sizes(counts):
+    """Raises DataError where a class has a single text, of {class: number of texts}."""
+    if single := [name for name, count in counts.items() if count == 1]:
+        many = 2 * len(single) > len(counts)
+        raise DataError(
+            f"classes with a single text: {named(single)}. A class needs two, for train and for "
+            "test: add texts, leave the class out, or choose the right column with --label"
+            + ("; does a cell hold several labels?" if many and several_labels(counts) else "")
+        )
+
+
+def several_labels(labels):
+    """Returns a label that seems to be several, as in "food|travel", None if there is none."""
+    pieces = {label: re.split(r"\s*[|;,]\s*", label.strip("[](){} ")) for label in labels}
+    known = {label.lower() for label, parts in pieces.items() if len(parts) == 1}
+    uses = [part.strip("'\" ").lower() for parts in pieces.values() if len(parts) > 1
+            for part in set(parts)]  # fmt: skip
+    for label, parts in pieces.items():
+        parts = {part.strip("'\" ").lower() for part in parts}
+        if len(parts) > 1 and any(part in known or uses.count(part) > 1 for part in parts):
+            return label
+    return None
+
+
+def on_labels(spellings):
+    """Returns lines on {class: {spelling: number of texts}}."""
+    lines = []
+    several = [list(spelt) for spelt in spellings.values() if len(spelt) > 1]
+    for spelt in several[:5]:
+        lines.append(f"one class in several spellings: {named(sorted(spelt), 5)}")
+    if len(several) > 5:
+        lines.append(f"and {len(several) - 5:,} more classes in several spellings")
+    labels = [max(sorted(spelt), key=spelt.get) for spelt in spellings.values()]
+    if missing := [label for label in labels if label.lower() in MISSING]:
+        lines.append(
+            f"classes: {named(missing)}. If that is no label, leave these rows out of the file"
+        )
+    if label := several_labels(labels[:1000]):
+        lines.append(
+            f"several labels in a cell, as in {label!r}? Each combination is a class of its own "
+            "here. Keep one label in each cell, or make a table for each label, with yes and no"
+        )
+    return lines
+
+
+def on_twins(texts, labels, train, test):
+    """Returns a line on test texts that are in train; `train` and `test` are rows of `texts`."""
+    seen = {hash(texts[row].tobytes()): labels[row] for row in train}  # the bytes are large
+    twins = [row for row in test if hash(texts[row].tobytes()) in seen]
+    if not twins:
+        return []
+    other = sum(labels[row] != seen[hash(texts[row].tobytes())] for row in twins)
+    line = f"{len(twins):,} of {len(test):,} test texts are in train too"
+    return [
+        f"{line}: test accuracy is too high. Remove texts that occur twice"
+        + (f"; {other:,} of these have another label there" if other else "")
+    ]
+
+
+def on_training(x_train, y_train, classes, validation):
+    """Returns lines on the constants that suit the data.
+
+    Args: `x_train`, id arrays, start id first; `validation`, how many texts at the front of train
+    are the user's own validation part, 0 if there is none.
+    """
+    lines, count = [], len(x_train)
+    if validation:
+        size = next(
+            size
+            for digits in range(2, 18)
+            if round(count * (size := round(validation / count, digits))) == validation
+        )
+        lines.append(
+            f"the {validation:,} validation texts are the first of train. These alone are used for "
+            f"validation with VALIDATION_SIZE = {size}"
+        )
+    rest = count - (validation or round(count * VALIDATION_SIZE))
+    batch = BATCH_SIZES["two" if len(classes) == 2 else "more"]
+    if rest / batch <= STEPS - 1:
+        fit = max(1, rest // STEPS)
+        fit = 1 << (fit.bit_length() - 1)  # a power of two
+        lines.append(
+            f"few texts: with BATCH_SIZE = {batch} the steps an epoch are {-(-rest // batch)}, too "
+            f"few to learn much. Set BATCH_SIZE = {fit}: {-(-rest // fit)} steps"
+        )
+    counts = np.bincount(y_train, minlength=len(classes))
+    weights = count / (len(classes) * np.maximum(counts, 1))
+    if counts.max() >= 4 * counts.min() and counts.max() > count / 2:
+        given = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
+        if len(classes) > 10:
+            given = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
+        lines.append(
+            f"uneven classes: {classes[counts.argmax()]!r} alone is {counts.max() / count:.0%} of "
+            "train, so that accuracy says little; look at the recall of each class. In model.fit "
+            f"add: class_weight={given}"
+        )
+        if not validation and counts.min() * VALIDATION_SIZE < FEW:
+            # The validation loss has no weights: its minimum may be before the class is learned.
+            lines.append(
+                "Set VALIDATION_SIZE = 0 too, so that all EPOCHS run: with so few validation texts "
+                f"of {classes[counts.argmin()]!r} early stopping may keep a model that never "
+                "predicts it"
+            )
+    if rare := [f"{classes[n]!r} ({counts[n]})" for n in counts.argsort() if counts[n] < FEW]:
+        lines.append(f"classes with fewer than {FEW} texts to train on: {named(rare, form=str)}")
+    lengths = np.array([len(text) for text in x_train])
+    if np.median(lengths) > MAX_LENGTH:
+        fit = int(np.ceil(np.percentile(lengths, 90) / 100) * 100)
+        lines.append(
+            f"long texts: {(lengths > MAX_LENGTH).mean():.0%} have more than MAX_LENGTH = "
+            f"{MAX_LENGTH} words, of which the last are read. MAX_LENGTH = {fit} keeps nine "
+            "tenths of the texts whole; an epoch takes longer in proportion"
+        )
+    return lines

@@ -1,0 +1,133 @@
+"""Folders of texts: a sub-folder for each class, perhaps inside folders for train and test."""
+
+import os
+import re
+import shlex
+
+from corpus import DataError, tables
+
+SPLITS = {
+    **dict.fromkeys(["train", "training"], "train"),
+    **dict.fromkeys(["test", "testing"], "test"),
+    **dict.fromkeys(["validation", "valid", "val", "dev"], "validation"),
+}
+UNLABELLED = "unsup", "unsupervised", "unlabeled", "unlabelled"
+SYSTEM = "__MACOSX", "Thumbs.db", "desktop.ini"
+
+
+def is_hidden(name):
+    """Tells whether a name is one that editors, notebooks, Git or an operating system leave."""
+    return name.startswith(".") or name in SYSTEM
+
+
+def sub_folders(path):
+    """Returns the names of the folders in a folder, without hidden ones."""
+    names = sorted(name for name in os.listdir(path) if not is_hidden(name))
+    return [name for name in names if os.path.isdir(os.path.join(path, name))]
+
+
+def parts(path):
+    """Returns {name of a sub-folder: "train", "test" or "validation"}, {} where all are classes.
+
+    They are parts when all are named so, as `train` or `20news-bydate-test`, and hold folders with
+    the same names: `vehicles` with `bus`, `car` and `train` is three classes.
+    Raises: DataError where this cannot be decided.
+    """
+    names = sub_folders(path)
+    inner = {name: set(sub_folders(os.path.join(path, name))) - set(UNLABELLED) for name in names}
+    roles = {name: role for name in names if (role := role_of(name))}
+    holding = [name for name in roles if inner[name]]
+    same = len({frozenset(inner[name]) for name in holding}) == 1
+    if holding == names and same:
+        # A single part, whatever its name, is divided like a folder of classes.
+        return roles if "train" in roles.values() else dict.fromkeys(roles, "train")
+    if len(roles) == len(names) > 1 and not holding:
+        raise DataError(
+            f"{path}: {', '.join(names)} are named as parts of a data set, but hold no folders "
+            "of classes. Make a folder for each class in them, or give the classes other names"
+        )
+    if holding and (holding == names or (len(holding) > 1 and same)):
+        named = "; ".join(
+            f"{name} holds {', '.join(sorted(inner[name])[:5]) or 'no folder'}" for name in names
+        )
+        raise DataError(
+            f"{path}: are its folders parts (train, test) or classes? Parts hold the same classes, "
+            f"and nothing else is beside them. {named}"
+        )
+    return {}
+
+
+def role_of(name):
+    """Returns which part of a data set a folder is named as, None if none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    found = {SPLITS[word] for word in words if word in SPLITS}
+    return found.pop() if len(found) == 1 else None
+
+
+def texts(path, encoding):
+    """Yields (part, text, class, file, reason) of each file under a folder; part is "train", say.
+
+    A file that is no text of a class has a `reason` instead of text and class.
+    """
+    roles = parts(path)
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        below = os.path.relpath(folder, path).split(os.sep)
+        below = below if below != [os.curdir] else []
+        part = roles.get(below[0], "train") if below else "train"
+        classes = below[1:] if roles else below
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for name in sorted(names + links):
+            file, text = os.path.join(folder, name), None
+            if any(map(is_hidden, [*below, name])):
+                reason = "hidden, or left by a system"
+            elif not os.path.isfile(file):
+                reason = "a link to a folder" if name in links else "not a file"
+            elif not classes:
+                reason = "in no folder of a class"
+            elif classes[0].lower() in UNLABELLED:
+                reason = f"in {classes[0]}, without a class"
+            else:
+                text = read_text(file, encoding)
+                reason = "not text" if text is None else None
+            yield part, text, None if reason else classes[0], file, reason
+
+
+def count(path):
+    """Returns the number of files under a folder; a link to a folder counts as one."""
+    with os.scandir(path) as entries:
+        return sum(count(entry) if entry.is_dir(follow_symlinks=False) else 1 for entry in entries)
+
+
+def read_text(file, encoding):
+    """Returns the content of a text file, None if it is binary."""
+    with open(file, "rb") as opened:
+        content = opened.read()
+    found = tables.encoding_of(content[: tables.HEAD])
+    if found is None or content.startswith((b"\x1f\x8b", b"PK\3\4", b"%PDF", b"\x89PNG")):
+        return None
+    try:
+        return content.decode(encoding or found).removeprefix("\ufeff")
+    except UnicodeError:
+        raise tables.decoding_error(file, content, encoding or found) from None
+
+
+def check(path):
+    """Raises DataError with the command to type where a folder holds no folders but tables."""
+    if sub_folders(path):
+        return
+    named = {role_of(os.path.splitext(name)[0]): name for name in sorted(os.listdir(path))}
+    files = [shlex.quote(os.path.join(path, named[part])) for part in ("train", "test")
+             if part in named]  # fmt: skip
+    command = " --test ".join(files) or shlex.quote(os.path.join(path, "FILE"))
+    raise DataError(
+        f"{path} has no folders, one for each class. For a table: python prepare_texts.py {command}"
+    )
+
+
+def inner(path):
+    """Returns a hint where the only folder in a folder holds folders, which may be the classes."""
+    names = sub_folders(path) if os.path.isdir(path) else []
+    if len(names) != 1 or not sub_folders(folder := os.path.join(path, names[0])):
+        return ""
+    return f". Are the classes in it? Type: python prepare_texts.py {shlex.quote(folder)}"
