@@ -220,7 +220,8 @@ def picture(path, alternative, draw, *arguments):
     path.write_bytes(versions[0])
     light, dark = (f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in versions)
     wide = "wide" if figure.get_figwidth() > 10 else ""
-    return f"""<div class="{wide}"><picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"/>
+    return f"""<div class="{wide}"><picture>
+<source media="(prefers-color-scheme: dark)" srcset="{dark}"/>
 <img alt="{alternative}" src="{light}"/></picture></div>"""
 
 

@@ -179,7 +179,9 @@ def test_advice_is_given_where_it_helps_and_only_there():
     uneven, even = np.repeat([0, 1], [9500, 500]), np.repeat([0, 1], [5000, 5000])
     advice = advice_for(uneven, uneven, np.zeros(10_000, "int64"))
     assert "Never predicted: complaint." in advice and "no better than always" in advice
-    balanced = utils.class_weight.compute_class_weight("balanced", classes=np.array([0, 1]), y=uneven)
+    balanced = utils.class_weight.compute_class_weight(
+        "balanced", classes=np.array([0, 1]), y=uneven
+    )
     assert f"class_weight={{0: {balanced[0]:.2g}, 1: {balanced[1]:.2g}}}" in advice
     assert "steps" not in advice
     few = advice_for(uneven[::20], uneven[::20], np.zeros(500, "int64"))
