@@ -62,8 +62,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 FIGURES = "accuracy loss val_accuracy val_loss test_accuracy test_loss".split()
 FIGURES += "epochs best_epoch seconds device".split()
-DRAWN = 8  # variants that are told apart in a plot
-STYLES = ["-", "--", "-.", ":"]
+STYLES = ["o-", "s--", "^-.", "v:", "D-", "x--", "P-.", "*:"]  # told apart in print too
 EXPLANATION = """
 Sorted by validation accuracy. To choose by test accuracy would make the test figure of the choice
 too high. ±: standard deviation over seeds. =: cannot be distinguished from the best."""
@@ -435,8 +434,14 @@ def in_words(table):
 
 
 def draw(tables, path):
-    """Draws validation accuracy and loss against epochs: a row of panels for each table."""
-    tables = [[runs for runs in variants if "val_loss" in runs[0]][:DRAWN] for variants in tables]
+    """Draws validation accuracy and loss against epochs: a row of panels for each table.
+
+    Thin lines are seeds. The line of a variant is the mean of the epochs that all its seeds have.
+    Returns False where no run has validation.
+    """
+    tables = [
+        [runs for runs in variants if "val_loss" in runs[0]][: len(STYLES)] for variants in tables
+    ]
     tables = [variants for variants in tables if variants]
     if not tables:
         return False
@@ -446,11 +451,14 @@ def draw(tables, path):
         names = different(variants)
         for axes, name in zip(panels, ("val_accuracy", "val_loss")):
             for number, runs in enumerate(variants):
-                style = {"color": f"C{number}", "linestyle": STYLES[number % len(STYLES)]}
-                for run in runs:
-                    values = run["history"][name]
-                    style["marker"] = "o" if len(values) == 1 else None
-                    axes.plot(range(1, len(values) + 1), values, linewidth=1, **style)
+                curves = [run["history"][name] for run in runs]
+                if len(curves) > 1:  # each seed
+                    for values in curves:
+                        epochs = range(1, len(values) + 1)
+                        axes.plot(epochs, values, color=f"C{number}", linewidth=0.8, alpha=0.5)
+                values = [statistics.mean(values) for values in zip(*curves)]  # while all train
+                epochs = range(1, len(values) + 1)
+                axes.plot(epochs, values, STYLES[number], color=f"C{number}", markersize=4)
                 values = settings(runs[0])
                 texts = (
                     values[key] if key == "script" else f"{key}={values[key]}"
@@ -511,8 +519,8 @@ def main(arguments=None):
         frames.append(frame)
     if any(len(variants) > 1 for variants in tables):
         print(EXPLANATION)
-    if any(len(variants) > DRAWN for variants in tables):
-        print(f"The plot has the best {DRAWN} variants of each table.")
+    if any(len(variants) > len(STYLES) for variants in tables):
+        print(f"The plot has the best {len(STYLES)} variants of each table.")
     if draw(tables, "compare.png"):
         print("written: compare.png")
     if options.csv:
