@@ -193,7 +193,9 @@ def draw_confusion(matrix, classes):
     image = axes.imshow(fractions, cmap=colors, vmin=0, vmax=1)
     figure.colorbar(image, label="fraction of the true class", shrink=0.8)
     for row, column in [] if many else np.ndindex(matrix.shape):
-        axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center")
+        color = "black" if fractions[row, column] > 0.5 else plt.rcParams["text.color"]
+        text = f"{matrix[row, column]:,}"
+        axes.text(column, row, text, ha="center", va="center", color=color)
     names = list(map(short_name, classes))
     size = 7 if many else 10
     rotation = 0 if len(names) <= 3 and max(map(len, names)) <= 10 else 90
