@@ -13,9 +13,9 @@
 
 Trains each combination that has no finished run in runs/, in a process of its own, as if the
 constants had been edited. The same command again trains only what is missing; Ctrl-C loses only the
-run in progress. A run is reused if its constants, the fingerprint of its data and its code (without
-comments and docstrings) are unchanged; of runs with equal seeds the newest counts. Values are
-Python literals or words without quotes: UNITS=(64,),(32,32) CELL=GRU.
+run in progress. A run is reused if its constants, the fingerprint of its data and the code of its
+four functions (code.py, without comments and docstrings) are unchanged; of runs with equal seeds
+the newest counts. Values are Python literals or words without quotes: UNITS=(64,),(32,32) CELL=GRU.
 
 The table has one row per variant. "difference" is its mean validation accuracy minus that of the
 best variant, in points, with a 95% confidence interval; "=" marks an interval that includes 0. The
@@ -28,6 +28,7 @@ standard error of one accuracy takes its place.
 
 import ast
 import collections
+import contextlib
 import hashlib
 import io
 import itertools
@@ -45,7 +46,7 @@ import zipfile
 
 import numpy as np
 
-from corpus import DataError, command
+from corpus import DataError, command, data_file
 
 try:
     import h5py
@@ -58,10 +59,8 @@ except ImportError as error:
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
-KEYS = (
-    "accuracy loss val_accuracy val_loss test_accuracy test_loss epochs best_epoch seconds device"
-)
-NEEDED = "test_accuracy epochs seconds".split()  # those that every result.json has
+KEYS = "accuracy loss val_accuracy val_loss test_accuracy test_loss epochs best_epoch seconds"
+NEEDED = "test_accuracy epochs best_epoch seconds".split()  # those that every result.json has
 STYLES = ["o-", "s--", "^-.", "v:", "D-", "x--", "P-.", "*:"]  # told apart in print too
 EXPLANATION = """
 Sorted by validation accuracy: choosing by test accuracy would make the test accuracy of the choice
@@ -106,32 +105,43 @@ def read_script(name):
 
     The script is read, not run: importing TensorFlow would take seconds.
     """
-    try:
-        source = pathlib.Path(f"{name}.py").read_text(encoding="utf-8")
-        body = ast.parse(source).body
-    except FileNotFoundError:
+    path = pathlib.Path(f"{name}.py")
+    if not path.exists() or path.name != str(path):
         paths = pathlib.Path().glob("*.py")
         names = sorted(path.stem for path in paths if b"\ndef build_model(" in path.read_bytes())
-        raise DataError(
-            f"there is no script {name}.py here. Scripts: {', '.join(names) or 'none'}"
-        ) from None
+        raise DataError(f"there is no script {path} here. Scripts: {', '.join(names) or 'none'}")
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+        body = ast.parse(source).body
+    except ValueError as error:  # SyntaxError is not among these
+        raise DataError(f"{path} cannot be read ({error})") from None
     except SyntaxError as error:
-        raise DataError(f"{name}.py, line {error.lineno}: {error.msg}") from None
+        raise DataError(f"{path}, line {error.lineno}: {error.msg}") from None
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     wanted = "load_data", "batches", "build_model", "main"  # what the script writes to code.py
     if missing := [function for function in wanted if function not in functions]:
-        raise DataError(f"{name}.py is not a training script: it has no function {missing[0]}")
-    code = (ast.get_source_segment(source, functions[function]) for function in wanted)
+        raise DataError(f"{path} is not a training script: it has no function {missing[0]}")
+    code = []
+    for node in map(functions.get, wanted):
+        first = min(part.lineno for part in (node, *node.decorator_list))
+        code.append("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
     constants = {}
     for node in body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "").isupper():
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if getattr(target, "id", "").isupper():
             try:
-                constants[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
+                constants[target.id] = ast.literal_eval(node.value)
+                json.dumps(constants[target.id])
+            except (TypeError, ValueError):
                 raise DataError(
-                    f"{name}.py, line {node.lineno}: the constant must be a plain value, "
+                    f"{path}, line {node.lineno}: the constant must be a plain value, "
                     "because it is read without running the script"
                 ) from None
+    for constant in "DATA_FILE", "VALIDATION_SIZE", "SEED":
+        if constant not in constants:
+            raise DataError(f"{path} has no constant {constant}")
     return constants, code_of("\n\n".join(code))
 
 
@@ -150,12 +160,17 @@ def read_run(folder):
         run["code"] = code_of((folder / "code.py").read_text(encoding="utf-8"))
         run["fingerprint"] = result["about"].get("fingerprint")
         run["source"] = result["about"]["source"]
-        run |= {key: result[key] for key in KEYS.split() if key in [*NEEDED, *result]}
+        run["device"] = result["device"]
+        run |= {key: result[key] + 0 for key in KEYS.split() if key in [*NEEDED, *result]}
         run["versions"] = {name: value.split()[0] for name, value in result["versions"].items()}
         history = pandas.read_csv(folder / "history.csv").drop(columns="epoch")
         # Without validation, CSVLogger writes "NA" into its columns.
         run["history"] = history.dropna(axis="columns", how="all").to_dict("list")
         run["parameters"] = count_parameters(folder / "model.keras")
+        # What the table and the plot read.
+        run["constants"]["DATA_FILE"], run["constants"]["VALIDATION_SIZE"] + 0
+        for name in {"val_loss", "val_accuracy"} & run.keys():
+            run["history"][name][run["best_epoch"] - 1]
     except Exception as error:  # which one depends on where the run is damaged
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"{folder} is of an earlier version or damaged ({reason})") from None
@@ -209,6 +224,8 @@ def values_of(text):
             if not re.fullmatch(r"[\w./\\:~ -]+", item):
                 raise DataError(f"{item!r} is not a value. Examples: 64  0.5  (64,)  GRU") from None
             value = item.strip()
+        if value in (math.inf, -math.inf):
+            raise DataError(f"{item} is too large")
         if value not in values:
             values.append(value)
     return values
@@ -246,6 +263,8 @@ def combinations(arguments):
     for name, _, text in (argument.partition("=") for argument in arguments if "=" in argument):
         if name in values:
             raise DataError(f"{name} is given twice; separate values by commas: {name}=1,2")
+        if not name:
+            raise DataError(f"={text}: the name of the constant is missing")
         if not text.strip(", "):
             raise DataError(f"{name}= has no value")
         values[name] = values_of(text)
@@ -324,9 +343,10 @@ def validation_texts(run):
     """Returns the number of texts in the validation set of a run, or None without its data file."""
     train = TRAIN_TEXTS.get(run["source"])
     path = run["constants"]["DATA_FILE"]
-    if run["fingerprint"] and run["fingerprint"] == fingerprint(path):
-        with np.load(path) as file:
-            train = len(file["train_lengths"])
+    with contextlib.suppress(DataError):  # a file of other data, or a damaged one, now
+        if run["fingerprint"] and run["fingerprint"] == fingerprint(path):
+            with np.load(path) as file:
+                train = len(file["train_lengths"])
     return train and round(train * run["constants"]["VALIDATION_SIZE"])
 
 
@@ -518,12 +538,13 @@ def draw(tables, path):
                 values = settings(runs[0])
                 label = [values[key] if key == "script" else f"{key}={values[key]}"
                          for key in names if key in values]  # fmt: skip
-                label = " ".join(label) or runs[0]["script"]
+                label = (" ".join(label) or runs[0]["script"]).replace("$", r"\$")
                 axes.plot(epochs, mean, STYLES[number], color=color, markersize=4, label=label)
             axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation "))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
-        panels[0].set_title(variants[0][0]["source"], fontsize=9, loc="left")
+        source = variants[0][0]["source"].replace("$", r"\$")  # two would enclose a formula
+        panels[0].set_title(source, fontsize=9, loc="left")
         title = "thick: mean while all seeds train; thin: seeds; circles: restored epochs"
         panels[1].set_title(title, fontsize=7, loc="right")
         panels[1].legend(fontsize=8)
@@ -538,6 +559,8 @@ def main(arguments=None):
     parser.add_argument("--dry-run", action="store_true", help="list the runs, train nothing")
     parser.add_argument("--csv", metavar="FILE", help="write the table to this file too")
     options = command.parse(parser, arguments)
+    if options.csv:
+        data_file.check_writable(options.csv)
     wanted = combinations(options.words) if options.words else []
     runs = finished_runs()
 

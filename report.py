@@ -59,8 +59,8 @@ def read_data(result):
     if source.startswith("keras.datasets."):
         from keras import datasets
 
-        corpus = getattr(datasets, source.removeprefix("keras.datasets."))
         try:
+            corpus = getattr(datasets, source.removeprefix("keras.datasets."))
             (_, y_train), (x_test, y_test) = corpus.load_data()
             ranks = corpus.get_word_index()
         except Exception as error:
@@ -165,9 +165,8 @@ def short_name(name):
     return (name if len(name) <= 20 else name[:19] + "…").replace("$", r"\$")
 
 
-def draw_curves(folder, result):
+def draw_curves(history, result):
     """Returns a figure with loss and accuracy on train and validation by epoch."""
-    history = pandas.read_csv(folder / "history.csv")
     epochs = history["epoch"] + 1
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.6))
     for axes, name in zip(panels, ("loss", "accuracy")):
@@ -413,6 +412,16 @@ def main(arguments=None):
     options = command.parse(parser, arguments)
     classifier = Classifier(options.run)
     result, classes, folder = classifier.result, classifier.classes, classifier.folder
+    try:
+        for key in "test_accuracy test_loss best_epoch epochs seconds device versions".split():
+            result[key]
+        for key in "DATA_FILE SEED BATCH_SIZE VALIDATION_SIZE".split():
+            result["constants"][key]
+        result["about"]["source"]
+        history = pandas.read_csv(folder / "history.csv")
+        history[["epoch", "accuracy", "loss"]]
+    except Exception as error:  # which one depends on where a file is damaged
+        raise classifier.unusable("result.json or history.csv", repr(error)) from None
     y_train, texts, labels, vocabulary = read_data(result)
     print(f"classifying {len(texts):,} test texts ...", file=sys.stderr, flush=True)
     probabilities = classify(classifier, texts)
@@ -431,7 +440,7 @@ def main(arguments=None):
     predicted = scores["predicted"]
     confidence = probabilities[np.arange(len(labels)), predicted]
     warnings.filterwarnings("ignore", "Glyph")  # a class's name in a script that the font lacks
-    curves = draw_curves, folder, result
+    curves = draw_curves, history, result
     confusion = draw_confusion, scores["matrix"], classes
     reliability = draw_reliability, confidence, predicted == labels, len(classes)
     plots = [

@@ -174,7 +174,9 @@ def test_comments_do_not_make_a_run_stale_but_code_constants_and_data_do(call, s
     about = json.loads(str(small_sample["about"])) | {"fingerprint": "another", "source": "mine"}
     data_file.write("data/imdb.npz", small_sample | {"about": np.array(json.dumps(about))})
     assert call("one") == ["one"]
-    assert call() == [] and call.output.out.count("val accuracy ") == 2  # a table for each data
+    assert call("--csv", "table.csv") == []
+    assert call.output.out.count("val accuracy ") == 2  # a table for each data
+    assert set(pandas.read_csv("table.csv").data) == {"mine", str(small_sample["source"])}
 
 
 def test_runs_that_cannot_be_used_are_skipped_with_a_line_and_never_change(call):
@@ -306,6 +308,73 @@ def test_parameters_are_counted_as_keras_counts_them(model):
     assert compare.count_parameters(model[1]) == model[0].count_params() > 0
 
 
+def made_up(accuracies, **constants):
+    """Returns the runs of a variant, one a seed, on data that are not there."""
+    constants = {"DATA_FILE": "none.npz", "VALIDATION_SIZE": 0.1, "LSTM_UNITS": 4} | constants
+    figures = {"val_loss": 0.5, "test_accuracy": 0.7, "parameters": 9, "epochs": 2, "seconds": 6}
+    figures["best_epoch"] = 2
+    same = {"script": "one", "code": "abcdef", "fingerprint": None, **figures}
+    same["source"] = "keras.datasets.imdb"
+    runs = []
+    for seed, accuracy in enumerate(accuracies, 1):
+        history = {"val_accuracy": [0.5, accuracy], "val_loss": [0.9, 1 - accuracy]}
+        runs.append(same | {"val_accuracy": accuracy, "seed": seed, "history": history})
+        runs[-1]["constants"] = constants | {"SEED": seed}
+    return runs
+
+
+def test_the_table_has_the_interval_of_each_variant_and_marks_equal_ones():
+    best, near, far = [0.90, 0.91, 0.92], [0.90, 0.89, 0.91], [0.60, 0.61, 0.63]
+    accuracies = {4: far, 3: best, 2: near}
+    runs = [run for u, a in accuracies.items() for run in made_up(a, LSTM_UNITS=u)]
+    [variants] = compare.group(runs)
+    table = compare.tabulate(variants)
+    assert list(table.LSTM_UNITS) == ["3", "2", "4"] and table.difference[0] == 0
+    for row, values in (1, near), (2, far):
+        low, high = compare.interval(values, best, 3)  # the best was chosen from three
+        assert (table.low[row], table.high[row]) == pytest.approx((low, high))
+        assert table.difference[row] == pytest.approx(np.mean(values) - np.mean(best))
+    lines = compare.format_table(table).splitlines()[1:]
+    marks = [" best " in lines[0], *(") = " in line or ")= " in line for line in lines[1:])]
+    assert marks == [True, True, False] and all("70.0 ± 0.0" in line for line in lines)
+    one_seed = compare.tabulate([made_up([0.9]), made_up([0.8], LSTM_UNITS=3)])
+    low, _ = compare.interval([0.8], [0.9], 2, 2500)  # a tenth of the texts of keras.datasets
+    assert one_seed.low[1] == pytest.approx(low)
+    assert -0.02 < compare.interval([1.0], [1.0], 2, 1000)[0] < -0.001
+
+
+def test_of_runs_with_the_same_seed_the_newest_counts():
+    [[[run, other]]] = compare.group(made_up([0.8, 0.7]) + made_up([0.9]))
+    assert (run["val_accuracy"], other["val_accuracy"]) == (0.9, 0.7)
+
+
+def test_the_plot_has_a_line_for_each_seed_in_the_style_of_its_variant(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare.plt, "close", lambda figure: figures.append(figure))
+    figures, accuracies = [], {4: [0.7, 0.8], 3: [0.6, 0.9]}
+    variants = [made_up(values, LSTM_UNITS=units) for units, values in accuracies.items()]
+    assert compare.draw([variants], tmp_path / "compare.png")
+    accuracy, loss = figures[0].axes
+    values = [value for variant in accuracies.values() for value in variant]
+    for axes, start, ends in (accuracy, 0.5, values), (loss, 0.9, [1 - value for value in values]):
+        seeds = [list(line.get_ydata()) for line in axes.lines if line.get_alpha() == 0.5]
+        assert seeds == [[start, end] for end in ends]
+        restored = [line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 1]
+        assert np.ravel(restored).tolist() == ends
+        means = [line for line in axes.lines if not line.get_label().startswith("_")]
+        expected = np.mean([ends[:2], ends[2:]], axis=1)
+        assert [line.get_ydata()[1] for line in means] == pytest.approx(expected)
+        assert len({(line.get_linestyle(), line.get_marker()) for line in means}) == 2
+    labels = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert labels == ["LSTM_UNITS=4", "LSTM_UNITS=3"]
+
+
+def test_words_given_twice_are_trained_once(call):
+    assert call("one,one.py", "SEED=1,1,1", "LSTM_UNITS=4,3") == [
+        "one SEED=1 LSTM_UNITS=4",
+        "one SEED=1 LSTM_UNITS=3",
+    ]
+
+
 @pytest.mark.slow
 def test_ctrl_c_loses_the_run_in_progress_only(in_folder, small_sample):
     """With a real training script, in processes."""
@@ -338,3 +407,46 @@ def test_the_name_of_the_program_is_in_its_errors(call, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["compare.py", "three"])
     with pytest.raises(SystemExit, match="^compare.py: there is no script three.py"):
         command.start(compare.main)
+
+
+def damaged(name, old, new):
+    """Returns a function that changes a file of a run."""
+
+    def change(folder):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        damaged("result.json", '"val_accuracy": ', '"val_accuracy": "high", "x": '),
+        damaged("result.json", '"VALIDATION_SIZE"', '"X"'),
+        damaged("result.json", '"best_epoch": 2', '"best_epoch": 99'),
+        damaged("result.json", '"seconds"', '"x"'),
+        damaged("history.csv", "val_loss", "x"),
+        damaged("history.csv", "epoch", "x"),
+        lambda folder: (folder / "model.keras").write_bytes(b"PK"),
+        lambda folder: (folder / "code.py").write_bytes(b"\xff"),
+    ],
+)
+def test_a_damaged_run_is_skipped(change, call):
+    call("one", "SEED=1")
+    [folder] = pathlib.Path("runs").iterdir()
+    call("one", "SEED=2")
+    change(folder)
+    call()
+    assert f"skipped 1 of 2 folders in runs/; the first: {folder} is of" in call.output.err
+    assert [line.split()[0] for line in call.output.out.splitlines()[3:4]] == ["2"]
+
+
+def test_a_damaged_data_file_and_dollars_in_a_source_do_not_hide_the_table(call, small_sample):
+    about = json.loads(str(small_sample["about"])) | {"source": r"own texts from $\data\x$.csv"}
+    data_file.write("data/imdb.npz", small_sample | {"about": np.array(json.dumps(about))})
+    call("one", "SEED=1,2")
+    pathlib.Path("data/imdb.npz").write_bytes(b"damaged")
+    call()
+    assert "own texts from $" in call.output.out and pathlib.Path("compare.png").exists()

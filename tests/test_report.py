@@ -1,12 +1,16 @@
 """report.py: figures equal the run's and scikit-learn's, a well-formed page, hostile names."""
 
+import base64
+import io
 import json
 import pathlib
+import re
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import pandas
 import pytest
 from conftest import texts_of
 from matplotlib import pyplot as plt
@@ -124,6 +128,8 @@ def test_hostile_words_and_names_are_text_and_mistakes_are_the_right_texts(two_c
         confidence.append(float(share[:-1]))
         unknown = [word for word, span in zip(shown, spans) if "unknown" in span.get("class")]
         assert unknown == [word for word in shown if word in words[90 - 4 :]]
+        shares = [int(n) for n in re.findall(r"(\d+)%(?=,|$)", spans[-1].get("title"))]
+        assert shares == pytest.approx([confidence[-1], 100 - confidence[-1]], abs=0.7)
         kinds = [span.get("class").split()[0] for span in spans]
         turns = ["turn" in span.get("class") for span in spans]
         assert turns == [False, *(one != two for one, two in zip(kinds, kinds[1:]))]
@@ -145,6 +151,9 @@ def test_many_classes_and_no_validation(many_classes, call):
     }
     for topic, count in zip(TOPICS, counts):
         assert rows[topic][3] == str(count)
+    values = {name: float(row[2]) for name, row in rows.items() if name in TOPICS and row[3] != "0"}
+    worst = [line.split()[-2] for line in output.out.splitlines() if line.split("  ")[0] in TOPICS]
+    assert list(map(float, worst)) == sorted(values.values())[:10]
     assert f"{result['test_accuracy']:.2%}" in output.out and "in result.json but" not in output.err
 
 
@@ -171,7 +180,64 @@ def test_figures_are_those_of_their_definitions():
     centre, half = p + z**2 / 2 / n, z * np.sqrt(p * (1 - p) / n + z**2 / 4 / n**2)
     limits = (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
     assert (figures["low"], figures["high"]) == pytest.approx(limits, abs=1e-6)
-    assert figures["baseline"] == np.mean(labels == np.bincount(y_train).argmax())
+    y_train[:] = 0  # the baseline is the class of train, not that of test
+    baseline = report.measure(labels, probabilities, y_train, ["a", "b", "c"])["baseline"]
+    assert baseline == np.mean(labels == 0) < np.bincount(labels).max() / 200
+
+
+def test_pictures_show_what_they_say(tmp_path):
+    names = "epoch,accuracy,loss,val_accuracy,val_loss"
+    text = f"{names}\n0,0.1,0.2,0.3,0.4\n1,0.5,0.6,0.7,0.8\n"
+    figure = report.draw_curves(pandas.read_csv(io.StringIO(text)), {"best_epoch": 2})
+    for axes, train, validation in zip(
+        figure.axes, ([0.2, 0.6], [0.1, 0.5]), ([0.4, 0.8], [0.3, 0.7])
+    ):
+        drawn = {line.get_label(): line for line in axes.lines}
+        assert list(drawn["train"].get_xdata()) == [1, 2]
+        assert list(drawn["train"].get_ydata()) == train
+        assert list(drawn["validation"].get_ydata()) == validation
+        assert set(drawn["restored epoch"].get_xdata()) == {2}
+
+    axes = report.draw_confusion(np.array([[6, 2], [0, 9]]), ["a", "b"]).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+    assert axes.images[0].get_array().tolist() == [[0.75, 0.25], [0, 1]]
+    numbers = {text.get_position(): text.get_text() for text in axes.texts}  # x, y
+    assert numbers == {(0, 0): "6", (1, 0): "2", (0, 1): "0", (1, 1): "9"}
+
+    confidence = np.repeat([0.65, 0.95], 10)
+    right = np.arange(20) % 10 < np.repeat([4, 9], 10)
+    line = report.draw_reliability(confidence, right, 2).axes[0].lines[1]
+    assert line.get_xdata() == pytest.approx([0.65, 0.95])
+    assert line.get_ydata() == pytest.approx([0.4, 0.9])
+    plt.close("all")
+
+
+def test_the_png_is_the_light_picture_and_dark_stands_for_dark(tmp_path):
+    text = report.picture_html(tmp_path / "a.png", "a", lambda: plt.figure(figsize=(1, 1)))
+    dark, light = (base64.b64decode(part) for part in re.findall(r'base64,([^"]*)"', text))
+    assert light == (tmp_path / "a.png").read_bytes() and "(prefers-color-scheme: dark)" in text
+    assert plt.imread(io.BytesIO(light)).mean() > 0.9
+    assert plt.imread(io.BytesIO(dark))[..., :3].mean() < 0.2
+
+
+def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypatch):
+    constants = {"MAX_LENGTH": 100, "BATCH_SIZE": 30, "SEED": 5}
+    for name, value in constants.items():
+        monkeypatch.setattr(imdb_lstm, name, value)
+    texts = texts_of(small_sample, "test")
+    numbers = {id(text): number for number, text in enumerate(texts)}
+    found = []
+
+    class Classifier:
+        classes, result = ["a", "b"], {"constants": constants}
+
+        def batch(self, texts):
+            found.append(sorted(numbers[id(text)] for text in texts))
+            return np.zeros((len(texts), 2))
+
+    report.classify(Classifier(), texts)
+    expected = imdb_lstm.batches(texts, np.arange(len(texts)))
+    assert sorted(found) == sorted(sorted(rows.numpy()) for _, rows in expected)
 
 
 def advice_for(y_train, labels, predicted, **constants):
@@ -197,6 +263,16 @@ def test_advice_is_given_where_it_helps_and_only_there():
     assert "An epoch has 4 steps, too few: set BATCH_SIZE = 16." in few and 450 / 16 > 20
     assert "class_weight" not in advice_for(even, even, np.zeros(10_000, "int64"))
     assert advice_for(uneven, uneven, uneven) == advice_for(even, even, even) == ""
+    assert "Never" not in advice_for(uneven, np.zeros(500, "int64"), np.zeros(500, "int64"))
+
+
+def test_texts_of_keras_are_read_where_the_run_had_no_data_file(monkeypatch):
+    parts = (("x_train", "y_train"), ("x_test", "y_test"))
+    monkeypatch.setattr("keras.datasets.imdb.load_data", lambda: parts)
+    monkeypatch.setattr("keras.datasets.imdb.get_word_index", lambda: {"film": 2, "the": 1})
+    about = {"source": "keras.datasets.imdb"}
+    result = {"about": about, "constants": {"DATA_FILE": "data/imdb.npz"}}
+    assert report.read_data(result) == ("y_train", "x_test", "y_test", ["the", "film"])
 
 
 def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path, small_sample):
