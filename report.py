@@ -27,7 +27,7 @@ import warnings
 
 import numpy as np
 
-from corpus import DataError, command, data_file
+from corpus import DataError, advice, command, data_file
 from corpus.words import FIRST_WORD_ID, UNKNOWN_ID
 from predict import Classifier
 
@@ -124,21 +124,10 @@ def advise(figures, y_train, classes, constants):
         lines.append(f"Never predicted: {', '.join(never)}.")
     if not learned:
         lines.append("The model is no better than always predicting the most frequent class.")
-    if (never or not learned) and counts.max() > 1.5 * counts[counts > 0].min():
-        weights = len(y_train) / (len(classes) * np.maximum(counts, 1))
-        weights = ", ".join(f"{number}: {weight:.2g}" for number, weight in enumerate(weights))
-        lines += [
-            "The classes are uneven. Let rare ones count more: in main(), add to model.fit(...)",
-            f"    class_weight={{{weights}}}",
-            "and set EPOCHS = 20 and PATIENCE = 20: validation loss, which stops training, has no",
-            "weights and may rise at first. Accuracy may fall while recall of rare classes rises.",
-        ]
-    steps = len(y_train) * (1 - constants["VALIDATION_SIZE"]) / constants["BATCH_SIZE"]
-    if lines and steps < 20:
-        size = 2 ** int(np.log2(max(1, constants["BATCH_SIZE"] * steps / 20)))
-        lines.append(
-            f"An epoch has {max(1, round(steps))} steps, too few: set BATCH_SIZE = {size}."
-        )
+    if lines:
+        weigh = counts.max() > 1.5 * counts[counts > 0].min()
+        batch, validation = constants["BATCH_SIZE"], constants["VALIDATION_SIZE"]
+        lines += advice.on_constants(counts, classes, batch, validation, weigh)
     return lines
 
 
@@ -288,7 +277,7 @@ h3 { font-size: 1rem; margin: 1.5rem 0 .2rem; } p { margin: .3rem 0; overflow-wr
 """
 
 
-def page(classifier, figures, advice, pictures, mistakes):
+def page(classifier, figures, lines, pictures, mistakes):
     """Returns the report as a page of well-formed HTML that needs no other file."""
     result = classifier.result
     low, high = figures["low"], figures["high"]
@@ -304,8 +293,8 @@ def page(classifier, figures, advice, pictures, mistakes):
     settings |= {"epochs": f"{result['epochs']}, restored: {result['best_epoch']}"}
     settings |= {"seconds of training": f"{result['seconds']:.0f}"}
     settings |= result["constants"] | result["versions"]
-    warning = "".join(f"<p>{escape(line)}</p>" for line in advice)
-    warning = f'<div class="advice">{warning}</div>' if advice else ""
+    warning = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    warning = f'<div class="advice">{warning}</div>' if lines else ""
     curves, confusion, reliability = pictures
     title = f"{result['script']}: {figures['accuracy']:.2%} on {result['about']['source']}"
     return f"""<!DOCTYPE html>
@@ -363,7 +352,7 @@ def main(arguments=None):
             " `batches` of the script was changed, or this machine rounds otherwise",
             file=sys.stderr,
         )
-    advice = advise(figures, y_train, classes, result["constants"])
+    lines = advise(figures, y_train, classes, result["constants"])
 
     low, high = figures["low"], figures["high"]
     print(f"{folder}: {result['about']['source']}, {len(labels):,} test texts")
@@ -377,7 +366,7 @@ def main(arguments=None):
     print(f"{'':{width}}  precision  recall     F1   texts")
     for name, precision, recall, f1, count in rows:
         print(f"{name:{width}}  {precision:>9}  {recall:>6}  {f1:>5}  {count:>6}")
-    print("", *advice, sep="\n" if advice else "")
+    print("", *lines, sep="\n" if lines else "")
 
     predicted = figures["predicted"]
     confidence = probabilities[np.arange(len(labels)), predicted]
@@ -401,7 +390,7 @@ def main(arguments=None):
         mistake(classifier, vocabulary, texts[row], labels[row], predicted[row], confidence[row])
         for row in wrong
     ]
-    text = page(classifier, figures, advice, pictures, mistakes)
+    text = page(classifier, figures, lines, pictures, mistakes)
     (folder / "report.html").write_text(text, encoding="utf-8")
     print(f"written: {folder / 'report.html'}, curves.png, confusion.png, reliability.png")
 
