@@ -368,6 +368,7 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
     many = report([(f"word{n}", n % 2) for n in range(4000)])
     for name in "BATCH_SIZE", "VALIDATION_SIZE", "class_weight", "MAX_LENGTH":
         assert name not in many
+    assert "VALIDATION_SIZE" not in report([(f"word{n}", n % 60) for n in range(3000)])
     uneven = report([(f"word{n}", n % 10 == 0) for n in range(4000)])
     assert "'False' alone is 90% of train" in uneven and "{0: 0.556, 1: 5}" in uneven
     assert "VALIDATION_SIZE" not in uneven
@@ -383,7 +384,7 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
 
 def test_the_advice_knows_the_constants_of_the_scripts():
     for script in ROOT.glob("*.py"):
-        if "def build_model(" in (source := script.read_text()):
+        if "\ndef build_model(" in (source := script.read_text()):
             batch = advice.BATCH_SIZES["more" if script.stem == "reuters_rnn" else "two"]
             for name in "MAX_LENGTH", "VALIDATION_SIZE":
                 assert f"\n{name} = {getattr(advice, name)}" in source
