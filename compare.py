@@ -11,25 +11,23 @@
     python compare.py imdb_lstm,imdb_bilstm LSTM_UNITS=32,64 EPOCHS=3
     python compare.py                                             all finished runs
 
-Trains each combination of the scripts and values that has no finished run in runs/, each in a
-process of its own, as if the constants had been edited. The same command again trains nothing and
-prints the same table. After Ctrl-C it continues; only the run in progress is lost. A run counts
-where its constants, the fingerprint of its data and its code (code.py without comments and
-docstrings) are today's; of several runs with the same seed, the newest. Values are Python literals
-or words without quotes: UNITS=(64,),(32,32) CELL=GRU.
+Trains each combination that has no finished run in runs/, in a process of its own, as if the
+constants had been edited. The same command again trains only what is missing; Ctrl-C loses only the
+run in progress. A run is reused if its constants, the fingerprint of its data and its code (without
+comments and docstrings) are unchanged; of runs with equal seeds the newest counts. Values are
+Python literals or words without quotes: UNITS=(64,),(32,32) CELL=GRU.
 
-The table has a row for each variant. "from best" is the difference in mean validation accuracy from
-the best variant, with a 95 % confidence interval; "=" marks an interval that includes 0. Method:
-Games and Howell's: Welch's standard error and degrees of freedom of the seeds, and the studentized
-range of the number of variants, because the best is chosen after the fact; of two variants it is
-Welch's interval. If all variants are equal, about one table in twenty contains one without "=".
-The interval covers the chance of the seed, not that of the validation texts. A variant with one
-seed, or with equal accuracies, has the binomial error of one validation accuracy instead.
+The table has one row per variant. "difference" is its mean validation accuracy minus that of the
+best variant, in points, with a 95% confidence interval; "=" marks an interval that includes 0. The
+intervals are those of Games and Howell (1976): Welch's test, corrected for the number of variants,
+because the best is chosen after the fact; of two variants it is Welch's interval. If all variants
+are equal, about 5% of the tables mark one as worse. The interval covers the variation between
+seeds, not that of the validation texts. For one seed, or seeds with equal accuracies, the binomial
+standard error of one accuracy takes its place.
 """
 
 import ast
 import collections
-import csv
 import hashlib
 import io
 import itertools
@@ -60,14 +58,16 @@ except ImportError as error:
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
-FIGURES = "accuracy loss val_accuracy val_loss test_accuracy test_loss".split()
-FIGURES += "epochs best_epoch seconds device".split()
-DRAWN = 8  # variants that are told apart in a plot
-STYLES = ["-", "--", "-.", ":"]
+KEYS = (
+    "accuracy loss val_accuracy val_loss test_accuracy test_loss epochs best_epoch seconds device"
+)
+NEEDED = "test_accuracy epochs seconds".split()  # those that every result.json has
+STYLES = ["o-", "s--", "^-.", "v:", "D-", "x--", "P-.", "*:"]  # told apart in print too
 EXPLANATION = """
-Sorted by validation accuracy. To choose by test accuracy would make the test figure of the choice
-too high. ±: standard deviation over seeds. =: cannot be distinguished from the best."""
-KERAS_TEXTS = {"keras.datasets.imdb": 25_000, "keras.datasets.reuters": 8_982}  # in train
+Sorted by validation accuracy: choosing by test accuracy would make the test accuracy of the choice
+too high. ±: standard deviation over seeds. =: not distinguishable from the best (the 95% interval
+includes 0)."""
+TRAIN_TEXTS = {"keras.datasets.imdb": 25_000, "keras.datasets.reuters": 8_982}  # in train
 
 
 # --- Scripts and runs -----------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def read_script(name):
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     wanted = "load_data", "batches", "build_model", "main"  # what the script writes to code.py
     if missing := [function for function in wanted if function not in functions]:
-        raise DataError(f"{name}.py is no training script: it has no function {missing[0]}")
+        raise DataError(f"{name}.py is not a training script: it has no function {missing[0]}")
     code = (ast.get_source_segment(source, functions[function]) for function in wanted)
     constants = {}
     for node in body:
@@ -136,7 +136,7 @@ def read_script(name):
 
 
 def read_run(folder):
-    """Returns a finished run as a dict: FIGURES, constants, code, fingerprint, history and more.
+    """Returns a finished run as a dict: KEYS, constants, code, fingerprint, history and more.
 
     Raises DataError if the run is unfinished, of an earlier version, or damaged.
     """
@@ -150,15 +150,12 @@ def read_run(folder):
         run["code"] = code_of((folder / "code.py").read_text(encoding="utf-8"))
         run["fingerprint"] = result["about"].get("fingerprint")
         run["source"] = result["about"]["source"]
-        run |= {name: result[name] for name in FIGURES if name in result}
+        run |= {key: result[key] for key in KEYS.split() if key in [*NEEDED, *result]}
         run["versions"] = {name: value.split()[0] for name, value in result["versions"].items()}
-        with open(folder / "history.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
+        history = pandas.read_csv(folder / "history.csv").drop(columns="epoch")
         # Without validation, CSVLogger writes "NA" into its columns.
-        columns = [name for name, value in rows[0].items() if name != "epoch" and value != "NA"]
-        run["history"] = {column: [float(row[column]) for row in rows] for column in columns}
+        run["history"] = history.dropna(axis="columns", how="all").to_dict("list")
         run["parameters"] = count_parameters(folder / "model.keras")
-        run["seconds"], run["epochs"], run["test_accuracy"]  # the table needs these
     except Exception as error:  # which one depends on where the run is damaged
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"{folder} is of an earlier version or damaged ({reason})") from None
@@ -167,32 +164,35 @@ def read_run(folder):
 
 def count_parameters(path):
     """Returns the number of weights in a .keras file."""
-    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file:
-        sizes = []
+    with zipfile.ZipFile(path) as archive:
+        weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+    sizes = []
 
-        def add(name, item):  # "layers/lstm/cell/vars/0"; optimizers and random states are not ours
-            if name.startswith("layers/") and "seed_generator" not in name:
-                sizes.append(getattr(item, "size", 0))
+    def add(name, item):
+        if "seed_generator" not in name:  # the random state of a Dropout layer is no weight
+            sizes.append(getattr(item, "size", 0))  # a group has no size
 
-        h5py.File(file).visititems(add)
+    weights["layers"].visititems(add)
     return int(sum(sizes))
 
 
 def finished_runs():
-    """Returns the finished runs in runs/, the oldest first."""
+    """Returns the finished runs in runs/, the oldest first; says which folders are skipped."""
     runs, skipped = [], []
-    for folder in sorted(path for path in pathlib.Path("runs").glob("*") if path.is_dir()):
+    folders = sorted(path for path in pathlib.Path("runs").glob("*") if path.is_dir())
+    for folder in folders:
         try:
             runs.append(read_run(folder))
         except DataError as error:
             skipped.append(str(error))
     if skipped:
-        print(f"skipped {len(skipped)} folders; the first: {skipped[0]}", file=sys.stderr)
+        text = f"skipped {len(skipped)} of {len(folders)} folders in runs/; the first: {skipped[0]}"
+        print(text, file=sys.stderr)
     return runs
 
 
-def has(run, wanted):
-    """Tells whether a run has these values: script, code, constants and fingerprint, say."""
+def matches(run, wanted):
+    """Tells whether a run has these values: script, code, constants and fingerprint."""
     return all(run[name] == value for name, value in wanted.items())
 
 
@@ -207,7 +207,7 @@ def values_of(text):
             value = ast.literal_eval(item.strip())
         except (ValueError, SyntaxError):
             if not re.fullmatch(r"[\w./\\:~ -]+", item):
-                raise DataError(f"{item!r} is no value. Examples: 64  0.5  (64,)  GRU") from None
+                raise DataError(f"{item!r} is not a value. Examples: 64  0.5  (64,)  GRU") from None
             value = item.strip()
         if value not in values:
             values.append(value)
@@ -222,36 +222,55 @@ def check_value(script, constants, name, value):
     def kind(value):
         return float if type(value) is int else type(value)
 
-    if kind(value) != kind(constants[name]) and None not in (value, constants[name]):
-        example = repr(constants[name]).replace(" ", "")
+    own = constants[name]
+    whole = type(own) is int and own > 1 and type(value) is float  # EPOCHS=2.5
+    if (kind(value) != kind(own) or whole) and None not in (value, own):
+        example = repr(own).replace(" ", "")
         raise DataError(f"{name}={value}: write it like the value in {script}.py, {name}={example}")
 
 
-def combinations(words):
-    """Returns a list of (the run that a combination gives, its title, the constants to set)."""
-    scripts = [name.removesuffix(".py") for word in words if "=" not in word
-               for name in word.split(",")]  # fmt: skip
-    changes = {}
-    for name, _, text in (word.partition("=") for word in words if "=" in word):
-        if name in changes or not text.strip(", "):
-            raise DataError(f"{name}= must be there once and have a value")
-        changes[name] = values_of(text)
+Combination = collections.namedtuple("Combination", "run title changes")
+
+
+def combinations(arguments):
+    """Returns the Combinations that a command line names.
+
+    `run` is what the run will have (script, code, constants, fingerprint); `changes`, the constants
+    to set. Raises DataError for an unknown script or constant and for a value that cannot be meant.
+    """
+    scripts = [name.removesuffix(".py") for argument in arguments if "=" not in argument
+               for name in argument.split(",") if name]  # fmt: skip
     if not scripts:
         raise DataError("name a script, for example: python compare.py imdb_lstm SEED=1,2,3")
-    wanted = []
+    values = {}
+    for name, _, text in (argument.partition("=") for argument in arguments if "=" in argument):
+        if name in values:
+            raise DataError(f"{name} is given twice; separate values by commas: {name}=1,2")
+        if not text.strip(", "):
+            raise DataError(f"{name}= has no value")
+        values[name] = values_of(text)
+    found = []
     for script in dict.fromkeys(scripts):
         constants, code = read_script(script)
-        for name, values in changes.items():
-            for value in values:
+        for name in values:
+            for value in values[name]:
                 check_value(script, constants, name, value)
-        for values in itertools.product(*changes.values()):
-            chosen = dict(zip(changes, values))
-            everything = json.loads(json.dumps(constants | chosen))  # as result.json has it
+        for chosen in itertools.product(*values.values()):
+            changes = dict(zip(values, chosen))
+            everything = json.loads(json.dumps(constants | changes))  # as result.json has it
             run = {"script": script, "code": code, "constants": everything}
             run["fingerprint"] = fingerprint(everything["DATA_FILE"])
-            title = " ".join([script, *(f"{name}={value}" for name, value in chosen.items())])
-            wanted.append((run, title, chosen))
-    return wanted
+            title = " ".join(
+                [script, *(f"{name}={show(value)}" for name, value in changes.items())]
+            )
+            found.append(Combination(run, title, changes))
+    return found
+
+
+def show(value):
+    """Returns a value as it is typed on the command line."""
+    value = tuple(value) if isinstance(value, list) else value  # from JSON
+    return str(value).replace(" ", "")
 
 
 def run_python(code, folder=".", **environment):
@@ -259,41 +278,39 @@ def run_python(code, folder=".", **environment):
 
     Raises DataError with the last line of the process's output if it fails.
     """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
     arguments = [sys.executable, "-u", "-c", code]
-    last, epoch = "", itertools.count(1)
+    last = epoch = ""
     with subprocess.Popen(arguments, cwd=folder, env=environment, **options) as process:
         try:
             for line in process.stdout:
                 last = line.strip() or last
-                if re.match(r"\d+/\d+ - .*loss", line):  # what fit(verbose=2) prints
-                    print(f"  epoch {next(epoch)}: {line.split(' - ', 1)[1]}", end="", flush=True)
+                if line.startswith("Epoch "):  # what fit(verbose=2) prints
+                    epoch = line.strip()
+                elif re.match(r"\d+/\d+ - .*loss", line):
+                    print(f"  {epoch}: {line.strip().split(' - ', 1)[1]}", flush=True)
         except BaseException:
             process.terminate()
             raise
     if process.returncode:
-        raise DataError(f"the run failed: {last}")
+        raise DataError(f"training failed (status {process.returncode}); its last line: {last}")
 
 
 def train(missing, runs):
-    """Trains the combinations one after the other; returns a message for each that failed."""
-    failures, durations = (
-        [],
-        [run["seconds"] for run in runs if run["script"] == missing[0][0]["script"]],
-    )
-    for number, (run, title, chosen) in enumerate(missing):
-        left = statistics.mean(durations or [0]) * (len(missing) - number) / 60
-        left = f", about {left:.0f} min left" if durations else ""
+    """Trains Combinations one after the other; returns a message for each that failed."""
+    earlier = [run["seconds"] for run in runs if run["script"] == missing[0].run["script"]]
+    failures, measured = [], []
+    for number, (run, title, changes) in enumerate(missing):
+        seconds = statistics.mean(measured or earlier or [0]) * (len(missing) - number)
+        left = f", about {math.ceil(seconds / 60)} min left" if seconds else ""
         print(f"run {number + 1} of {len(missing)}: {title}{left}", flush=True)
         start = time.perf_counter()
-        setting = (
-            f"script = importlib.import_module({run['script']!r}); vars(script).update({chosen})"
-        )
+        script = f"script = importlib.import_module({run['script']!r})"
         try:
-            run_python(f"import importlib; {setting}; script.main()")
-            durations = durations[:number] if number else []
-            durations.append(time.perf_counter() - start)
+            run_python(f"import importlib; {script}; vars(script).update({changes}); script.main()")
+            measured.append(time.perf_counter() - start)
         except DataError as error:
             failures.append(f"{title}: {error}")
             print(f"  {error}", flush=True)
@@ -305,7 +322,7 @@ def train(missing, runs):
 
 def validation_texts(run):
     """Returns the number of texts in the validation set of a run, or None without its data file."""
-    train = KERAS_TEXTS.get(run["source"])
+    train = TRAIN_TEXTS.get(run["source"])
     path = run["constants"]["DATA_FILE"]
     if run["fingerprint"] and run["fingerprint"] == fingerprint(path):
         with np.load(path) as file:
@@ -313,50 +330,77 @@ def validation_texts(run):
     return train and round(train * run["constants"]["VALIDATION_SIZE"])
 
 
-def spread(values, texts):
-    """Returns the variance of the mean of accuracies and its degrees of freedom.
+def variance_of_mean(accuracies, texts):
+    """Returns the variance of the mean of accuracies, one a seed, and its degrees of freedom.
 
-    Args: see `interval`. Without a deviation they are those of a binomial share.
+    Of one accuracy, and of equal ones, it is binomial; `texts` is the number of validation texts,
+    or None where it is not known (then the variance is NaN).
     """
-    deviation = statistics.stdev(values) if len(values) > 1 else 0
+    deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else 0
     if deviation:
-        return deviation**2 / len(values), len(values) - 1
+        return deviation**2 / len(accuracies), len(accuracies) - 1
     if not texts:
         return math.nan, math.inf
-    accuracy = (values[0] * texts + 2) / (texts + 4)  # Agresti and Coull: above 0 also at 100 %
+    accuracy = (accuracies[0] * texts + 2) / (texts + 4)  # Agresti and Coull: above 0 at 100% too
     return accuracy * (1 - accuracy) / (texts + 4), math.inf
 
 
-def interval(values, best, count, texts=None):
-    """Returns the limits of the 95 % interval of mean(values) - mean(best).
+def interval(accuracies, best, count, texts=None):
+    """Returns the limits of the 95% interval of mean(accuracies) - mean(best).
 
-    Args: `values` and `best`, accuracies, one a seed; `count`, the number of variants from which
-    the best was chosen; `texts`, the number of validation texts, or None where it is not known.
-    The method is that of Games and Howell 1976, https://doi.org/10.3102/10769986001002113.
+    Args: `accuracies` and `best`, one a seed; `count`, the number of variants from which the best
+    was chosen; `texts`, see `variance_of_mean`. The method is that of Games and Howell 1976,
+    https://doi.org/10.3102/10769986001002113. (scipy.stats.tukey_hsd has it too, but takes no
+    variants of one seed, and seconds for eight variants.)
     """
-    (a, a_freedom), (b, b_freedom) = spread(values, texts), spread(best, texts)
-    if math.isnan(a + b):
+    variance, freedom = variance_of_mean(accuracies, texts)
+    best_variance, best_freedom = variance_of_mean(best, texts)
+    both = variance + best_variance
+    if math.isnan(both):
         return math.nan, math.nan
-    freedom = (a + b) ** 2 / (a**2 / a_freedom + b**2 / b_freedom or 1e-300)
-    width = stats.studentized_range.ppf(0.95, count, min(freedom, 1e6)) * math.sqrt((a + b) / 2)
-    difference = statistics.mean(values) - statistics.mean(best)
-    return difference - width, difference + width
+    divisor = variance**2 / freedom + best_variance**2 / best_freedom
+    freedom = min(both**2 / divisor, 1e6) if divisor else 1e6  # scipy takes no infinity
+    half = stats.studentized_range.ppf(0.95, count, freedom) * math.sqrt(both / 2)
+    difference = statistics.mean(accuracies) - statistics.mean(best)
+    return difference - half, difference + half
 
 
 def group(runs):
-    """Returns a list of tables, each a list of variants, each a list of runs, one a seed."""
+    """Returns a list of tables, each a list of variants, each a list of runs, one a seed.
+
+    A table has runs with the same data and validation texts; runs without validation join the first
+    table with their data. Variants are ranked by validation accuracy; without validation, last.
+    """
+    sizes = {}  # of validation: the first of each data
+    for run in runs:
+        size = run["constants"]["VALIDATION_SIZE"]
+        sizes[data_of(run)] = sizes.get(data_of(run)) or size
     tables = collections.defaultdict(lambda: collections.defaultdict(dict))
     for run in runs:
         constants = {name: value for name, value in run["constants"].items() if name != "SEED"}
         variant = json.dumps([run["script"], run["code"], constants])
-        tables[run["fingerprint"] or run["source"]][variant][run["seed"]] = run
-    return [[list(seeds.values()) for seeds in variants.values()] for variants in tables.values()]
+        size = run["constants"]["VALIDATION_SIZE"] or sizes[data_of(run)]
+        tables[data_of(run), size][variant][run["seed"]] = run
+
+    def rank(runs):
+        if "val_accuracy" not in runs[0]:
+            return 1, 0
+        keys = "val_accuracy", "val_loss"
+        accuracy, loss = (statistics.mean(run[key] for run in runs) for key in keys)
+        return -accuracy, loss
+
+    found = [[list(seeds.values()) for seeds in variants.values()] for variants in tables.values()]
+    return [sorted(variants, key=rank) for variants in found]
+
+
+def data_of(run):
+    return run["fingerprint"] or run["source"]
 
 
 def settings(run):
-    """Returns what tells variants apart: script, constants, and the start of the code's hash."""
+    """Returns what tells variants apart, as text: script, constants, start of the code's hash."""
     values = {"script": run["script"]} | run["constants"] | {"code": run["code"][:4]}
-    return {name: value for name, value in values.items() if name != "SEED"}
+    return {name: show(value) for name, value in values.items() if name != "SEED"}
 
 
 def different(variants):
@@ -364,79 +408,93 @@ def different(variants):
     values = collections.defaultdict(set)
     for run, *_ in variants:
         for name, value in settings(run).items():
-            values[name, run["script"]].add(json.dumps(value))
+            values[name, run["script"]].add(value)
     names = dict.fromkeys(name for (name, _), found in values.items() if len(found) > 1)
     several = len({run["script"] for run, *_ in variants}) > 1
     return ["script", *names] if several else list(names)
 
 
 def tabulate(variants):
-    """Returns the table of variants with the same data, a pandas.DataFrame with a row a variant.
-
-    Accuracies are fractions. Sorted by validation accuracy; without validation, last.
-    """
-
-    def mean(runs, name):
-        return statistics.mean(run.get(name, math.nan) for run in runs)
-
-    def by_validation(runs):
-        no_validation = "val_accuracy" not in runs[0]
-        return no_validation, -mean(runs, "val_accuracy"), mean(runs, "val_loss")
-
-    variants.sort(key=by_validation)
-    names = different(variants)
-    ranked = [runs for runs in variants if "val_accuracy" in runs[0]]
+    """Returns the table of ranked variants, a pandas.DataFrame; accuracies are fractions."""
     rows = []
+    names = different(variants)
     for runs in variants:
+        numbers = pandas.DataFrame(runs).reindex(columns=["val_loss", "val_accuracy", *NEEDED])
+        mean, deviation = numbers.mean(), numbers.std()  # NaN without values, and of one seed
         row = {name: settings(runs[0]).get(name, "") for name in names}
-        row["seeds"] = ", ".join(str(run["seed"]) for run in runs)
+        row["seeds"] = ",".join(str(run["seed"]) for run in runs)
         for name in "val_loss", "val_accuracy", "test_accuracy":
-            row[name] = mean(runs, name)
-            several = len(runs) > 1 and name in runs[0]
-            row[f"{name}_sd"] = statistics.stdev(r[name] for r in runs) if several else math.nan
-        row["difference"], row["low"], row["high"] = [math.nan] * 3
-        if runs in ranked[1:]:
-            best, own = ([run["val_accuracy"] for run in group] for group in (ranked[0], runs))
-            row["difference"] = row["val_accuracy"] - statistics.mean(best)
-            texts = validation_texts(runs[0])
-            row["low"], row["high"] = interval(own, best, len(ranked), texts)
+            row |= {name: mean[name], f"{name}_sd": deviation[name]}
         row["parameters"] = runs[0]["parameters"]
-        row["epochs"] = statistics.mean(run["epochs"] for run in runs)
-        row["seconds_per_epoch"] = statistics.mean(run["seconds"] / run["epochs"] for run in runs)
+        row["epochs"] = mean["epochs"]
+        row["seconds_per_epoch"] = (numbers["seconds"] / numbers["epochs"]).mean()
+        row["accuracies"] = numbers["val_accuracy"].tolist()
+        row["texts"] = validation_texts(runs[0])
         rows.append(row)
-    return pandas.DataFrame(rows)
+    table = pandas.DataFrame(rows)
+    best, count = table.iloc[0], table["val_accuracy"].count()
+    table["difference"] = table["val_accuracy"] - best.val_accuracy
+    table["low"] = table["high"] = math.nan
+    for row in table.iloc[1:count].itertuples():
+        limits = interval(row.accuracies, best.accuracies, count, row.texts)
+        table.loc[row.Index, ["low", "high"]] = limits
+    return table.drop(columns=["accuracies", "texts"])
 
 
-def in_words(table):
-    """Returns a table as text with percentages."""
+def format_table(table):
+    """Returns a table as text, accuracies in per cent."""
 
     def percent(mean, deviation):
         text = "-" if math.isnan(mean) else f"{100 * mean:.1f}"
         return text if math.isnan(deviation) else f"{text} ± {100 * deviation:.1f}"
 
-    def from_best(row):
-        if math.isnan(row.difference):
-            return "-" if math.isnan(row.val_accuracy) else "best"
-        if math.isnan(row.low):
+    def difference(row):
+        if math.isnan(row.val_accuracy):
+            return "-"
+        if row.Index == table.index[0]:
+            return "best"
+        if math.isnan(row.low):  # one seed, and no data file that has the number of texts
             return f"{100 * row.difference:+.1f} (unknown)"
         mark = " =" if row.low <= 0 <= row.high else "  "
         return f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f}){mark}"
 
-    start = table.columns.get_loc("val_loss")
-    shown = table.iloc[:, :start].copy()
+    shown = table.iloc[:, : table.columns.get_loc("val_loss")].copy()
     shown["val loss"] = [f"{loss:.3f}" if loss == loss else "-" for loss in table.val_loss]
-    shown["val accuracy, %"] = list(map(percent, table.val_accuracy, table.val_accuracy_sd))
-    shown["from best"] = [from_best(row) for row in table.itertuples()]
-    shown["test accuracy, %"] = list(map(percent, table.test_accuracy, table.test_accuracy_sd))
+    shown["val accuracy"] = list(map(percent, table.val_accuracy, table.val_accuracy_sd))
+    shown["difference (95%)"] = [difference(row) for row in table.itertuples()]
+    shown["test accuracy"] = list(map(percent, table.test_accuracy, table.test_accuracy_sd))
     shown["parameters"] = [f"{count:,}" for count in table.parameters]
     shown["epochs"] = [f"{epochs:.1f}" for epochs in table.epochs]
     shown["s/epoch"] = [f"{seconds:.1f}" for seconds in table.seconds_per_epoch]
     return shown.to_string(index=False)
 
 
+def print_tables(tables):
+    """Prints the tables and what their marks mean; returns them as one pandas.DataFrame."""
+    frames = []
+    for variants in tables:
+        table, run = tabulate(variants), variants[0][0]
+        count = max(validation_texts(runs[0]) or 0 for runs in variants)
+        validation = f"; validation: {count:,} texts" if count else ""
+        print(f"\n{run['source']}{validation}; accuracies in %")
+        print(format_table(table))
+        if "code" in table:
+            print("code: these runs had other code of the script; compare the files code.py.")
+        if (table.low < 0).any() and (table.high.dropna() >= 0).all():
+            print("No variant is distinguishable from the best. More seeds narrow the intervals.")
+        table.insert(0, "data", run["source"])
+        frames.append(table)
+    if any(len(variants) > 1 for variants in tables):
+        print(EXPLANATION)
+    return pandas.concat(frames)
+
+
 def draw(tables, path):
-    """Draws validation accuracy and loss against epochs: a row of panels for each table."""
-    tables = [[runs for runs in variants if "val_loss" in runs[0]][:DRAWN] for variants in tables]
+    """Draws validation accuracy and loss against epochs: a row of panels for each table.
+
+    Returns False where no run has validation.
+    """
+    tables = [[runs for runs in variants if "val_loss" in runs[0]] for variants in tables]
     tables = [variants for variants in tables if variants]
     if not tables:
         return False
@@ -445,23 +503,29 @@ def draw(tables, path):
     for panels, variants in zip(rows, tables):
         names = different(variants)
         for axes, name in zip(panels, ("val_accuracy", "val_loss")):
-            for number, runs in enumerate(variants):
-                style = {"color": f"C{number}", "linestyle": STYLES[number % len(STYLES)]}
-                for run in runs:
-                    values = run["history"][name]
-                    style["marker"] = "o" if len(values) == 1 else None
-                    axes.plot(range(1, len(values) + 1), values, linewidth=1, **style)
+            for number, runs in enumerate(variants[: len(STYLES)]):
+                color = f"C{number}"
+                curves = [run["history"][name] for run in runs]
+                for run, values in zip(runs, curves):
+                    epochs = range(1, len(values) + 1)
+                    axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.5)
+                    restored = run["best_epoch"]
+                    axes.plot(
+                        restored, values[restored - 1], "o", color=color, markersize=8, mfc="w"
+                    )
+                mean = [statistics.mean(values) for values in zip(*curves)]  # while all train
+                epochs = range(1, len(mean) + 1)
                 values = settings(runs[0])
-                texts = (
-                    values[key] if key == "script" else f"{key}={values[key]}"
-                    for key in names
-                    if key in values
-                )
-                axes.lines[-1].set_label(" ".join(texts) or runs[0]["script"])
+                label = [values[key] if key == "script" else f"{key}={values[key]}"
+                         for key in names if key in values]  # fmt: skip
+                label = " ".join(label) or runs[0]["script"]
+                axes.plot(epochs, mean, STYLES[number], color=color, markersize=4, label=label)
             axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation "))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
         panels[0].set_title(variants[0][0]["source"], fontsize=9, loc="left")
+        title = "thick: mean while all seeds train; thin: seeds; circles: restored epochs"
+        panels[1].set_title(title, fontsize=7, loc="right")
         panels[1].legend(fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -478,46 +542,32 @@ def main(arguments=None):
     runs = finished_runs()
 
     def newest(wanted):
-        return next((run for run in reversed(runs) if has(run, wanted)), None)
+        return next((run for run in reversed(runs) if matches(run, wanted)), None)
 
-    missing = [combination for combination in wanted if not newest(combination[0])]
+    missing = [combination for combination in wanted if not newest(combination.run)]
     if options.dry_run:
         for combination in wanted:
-            state = "to train" if combination in missing else "finished"
-            print(f"{state}: {combination[1]}")
+            print(("to train: " if combination in missing else "finished: ") + combination.title)
         return
     failures = train(missing, runs) if missing else []
     if missing:
         runs = finished_runs()
-    if wanted:
-        shown = [newest(run) for run, _, _ in wanted]
-        if shown.count(None) > len(failures):
-            title = wanted[shown.index(None)][1]
-            raise DataError(f"{title}: its run has other constants or code than the script has now")
-        shown = list(filter(None, shown))
-    else:
-        shown = runs
-    if not shown and not failures:
+    shown = [newest(combination.run) for combination in wanted] if wanted else runs
+    if shown.count(None) > len(failures):
+        title = wanted[shown.index(None)].title
+        raise DataError(f"{title}: its run has other constants or code than the script has now")
+    if shown := [run for run in shown if run]:
+        tables = sorted(group(shown), key=lambda variants: variants[0][0]["source"])
+        table = print_tables(tables)
+        if any(len(variants) > len(STYLES) for variants in tables):
+            print(f"The plot has the best {len(STYLES)} variants of each table.")
+        if draw(tables, "compare.png"):
+            print("written: compare.png")
+        if options.csv:
+            table.to_csv(options.csv, index=False)
+            print(f"written: {options.csv}")
+    elif not failures:
         raise DataError("there are no finished runs in runs/; train one: python imdb_lstm.py")
-    tables = sorted(group(shown), key=lambda variants: variants[0][0]["source"])
-    frames = []
-    for variants in tables:
-        frame = tabulate(variants)
-        run = variants[0][0]
-        count = validation_texts(run)
-        print(f"\n{run['source']}" + (f"; validation: {count:,} texts" if count else ""))
-        print(in_words(frame))
-        frame.insert(0, "data", run["source"])
-        frames.append(frame)
-    if any(len(variants) > 1 for variants in tables):
-        print(EXPLANATION)
-    if any(len(variants) > DRAWN for variants in tables):
-        print(f"The plot has the best {DRAWN} variants of each table.")
-    if draw(tables, "compare.png"):
-        print("written: compare.png")
-    if options.csv:
-        pandas.concat(frames).to_csv(options.csv, index=False)
-        print(f"written: {options.csv}")
     if failures:
         raise DataError("\n".join(failures))
 

@@ -45,7 +45,7 @@ def is_current(run):
     """Tells whether today's recipe would repeat this run; without a data file, on any data."""
     today = identity(run["recipe"], run["seed"])
     today["fingerprint"] = today["fingerprint"] or run["fingerprint"]
-    return compare.has(run, today)
+    return compare.matches(run, today)
 
 
 def read_run(folder):

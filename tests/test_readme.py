@@ -1,5 +1,6 @@
 """The README's commands work as they are written, and what it names exists."""
 
+import csv
 import os
 import re
 import shutil
@@ -49,22 +50,29 @@ def shell(in_folder):
 def test_the_commands_for_own_texts_work(shell, in_folder):
     lines = shell(block("prepare_texts.py example.csv")).splitlines()
     assert lines[-1].startswith("delivery ") and lines[-1].endswith("My parcel has not come.")
+    shell(block("--table example.csv"))
+    rows = list(csv.DictReader(open("answers.csv", newline="")))
+    assert [row["class"] for row in rows] == ["delivery", "billing", "account"] * 100
+    assert list(rows[0]) == ["text", "label", "class", "probability"]
     (in_folder / "ask.py").write_text(block("from predict import"))
-    classes = [line.split()[0] for line in shell("python ask.py").splitlines()]
-    assert classes == ["delivery", "billing", "account"] * 100
+    assert [line.split()[0] for line in shell("python ask.py").splitlines()] == [
+        "delivery",
+        "billing",
+    ]
 
 
 @pytest.mark.slow
-def test_the_comparison_of_two_settings_works(shell, small_sample):
+def test_the_comparison_and_the_report_work(shell, in_folder, small_sample):
     """With one seed, one epoch and few texts instead of three seeds and Reuters."""
     data_file.write("data/reuters.npz", small_sample)
-    text = block("for cell in LSTM GRU")
-    assert "for seed in 1 2 3;" in text
-    text = text.replace("1 2 3", "1").replace("script.main()", "script.EPOCHS = 1; script.main()")
+    text = block("compare.py reuters_rnn").replace("SEED=1,2,3", "SEED=1 EPOCHS=1 UNITS=(4,)")
+    text = text.replace("UNITS=(4,)", "'UNITS=(4,)'")
     lines = shell(text).splitlines()
-    found = [line.split(":", 1)[1].strip() for line in lines if "result.json:" in line]
-    assert [line for line in found if "CELL" in line] == ['"CELL": "LSTM",', '"CELL": "GRU",']
-    assert sum("test_accuracy" in line for line in found) == 2
+    cells = {line.split()[0] for line in lines if " ".join(line.split()[1:2]) == "1"}
+    assert cells == {"LSTM", "GRU", "SimpleRNN"} and (in_folder / "compare.png").exists()
+    assert [line for line in shell(text).splitlines() if line.startswith("run ")] == []
+    assert "macro F1" in shell("python report.py reuters_rnn")
+    assert len(list(in_folder.glob("runs/*/report.html"))) == 1
 
 
 def test_the_network_for_a_slide_is_that_of_the_script():
