@@ -28,6 +28,7 @@ import warnings
 import numpy as np
 
 from corpus import DataError, command, data_file
+from corpus.advice import on_constants
 from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
 from predict import Classifier
 
@@ -137,22 +138,10 @@ def advise(scores, y_train, classes, constants):
             f"Test accuracy {scores['accuracy']:.2%} is not significantly above the majority-class "
             f"baseline {scores['baseline']:.2%}."
         )
-    if (missed.any() or nothing_learned) and counts.max() > 1.5 * counts[counts > 0].min():
-        weights = len(y_train) / (len(classes) * np.maximum(counts, 1))
-        weights = ", ".join(f"{number}: {weight:.2g}" for number, weight in enumerate(weights))
-        paragraphs += [
-            "The classes are uneven. To raise the recall of rare ones, at some cost in accuracy, "
-            "add to model.fit(...) in main():",
-            f"class_weight={{{weights}}}",
-            "and set EPOCHS = 20 and PATIENCE = 20: validation loss, which stops training, has no "
-            "weights and may rise at first.",
-        ]
-    steps = len(y_train) * (1 - constants["VALIDATION_SIZE"]) / constants["BATCH_SIZE"]
-    if nothing_learned and steps < 20:
-        size = 2 ** int(np.log2(max(1, constants["BATCH_SIZE"] * steps / 20)))
-        paragraphs.append(
-            f"An epoch has {max(1, round(steps))} steps, too few: set BATCH_SIZE = {size}."
-        )
+    if paragraphs:
+        uneven = counts.max() > 1.5 * counts[counts > 0].min()
+        batch, validation = constants["BATCH_SIZE"], constants["VALIDATION_SIZE"]
+        paragraphs += on_constants(counts, classes, batch, validation, uneven)
     return paragraphs
 
 

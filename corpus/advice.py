@@ -6,10 +6,11 @@ import numpy as np
 
 from corpus import DataError
 
-# Constants of the training scripts: by default, and the number of steps an epoch that is advised.
+# Constants of the training scripts by default.
 MAX_LENGTH, VALIDATION_SIZE = 400, 0.1
 BATCH_SIZES = {"two": 128, "more": 32}  # of the IMDB scripts, and of reuters_rnn.py
-STEPS = 20
+# Advised: steps an epoch, and epochs where early stopping would have few texts to judge by.
+STEPS, EPOCHS = 20, 20
 FEW = 10  # texts of a class that are too few to learn from
 MISSING = {"na", "n/a", "none", "null"}  # labels that often stand for a missing one
 
@@ -79,13 +80,43 @@ def on_twins(texts, labels, train, test):
     ]
 
 
+def on_constants(counts, classes, batch, validation, weigh):
+    """Returns lines on the constants that suit the classes of train; report.py gives them too.
+
+    Args: `counts`, the number of texts of each class; `batch` and `validation`, BATCH_SIZE and
+    VALIDATION_SIZE; `weigh`, whether rare classes should count more.
+    """
+    lines, total = [], int(counts.sum())
+    if weigh:
+        weights = total / (len(classes) * np.maximum(counts, 1))
+        given = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
+        if len(classes) > 10:
+            given = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
+        lines.append(f"rare classes should count more: in model.fit add class_weight={given}")
+    rest = total - round(total * validation)
+    few = -(-rest // batch) < STEPS
+    if few:
+        fit = 1 << (max(1, total // STEPS).bit_length() - 1)  # a power of two
+        lines.append(
+            f"few texts: an epoch has {-(-rest // batch)} steps, too few to learn much. Set "
+            f"BATCH_SIZE = {fit}, EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
+        )
+    elif weigh and validation and counts.min() * validation < FEW:
+        # The validation loss has no weights: its minimum may be before the class is learned.
+        lines.append(
+            f"few validation texts of {classes[counts.argmin()]!r}, so that training may stop "
+            f"before it is learned. Set EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
+        )
+    return lines
+
+
 def on_training(x_train, y_train, classes, validation):
     """Returns lines on the constants that suit the data.
 
     Args: `x_train`, id arrays, start id first; `validation`, how many texts at the front of train
     are the user's own validation part, 0 if there is none.
     """
-    lines, count = [], len(x_train)
+    lines, count, size = [], len(x_train), VALIDATION_SIZE
     if validation:
         size = next(
             size
@@ -93,36 +124,18 @@ def on_training(x_train, y_train, classes, validation):
             if round(count * (size := round(validation / count, digits))) == validation
         )
         lines.append(
-            f"the {validation:,} validation texts are the first of train. These alone are used for "
-            f"validation with VALIDATION_SIZE = {size}"
-        )
-    rest = count - (validation or round(count * VALIDATION_SIZE))
-    batch = BATCH_SIZES["two" if len(classes) == 2 else "more"]
-    if rest / batch <= STEPS - 1:
-        fit = max(1, rest // STEPS)
-        fit = 1 << (fit.bit_length() - 1)  # a power of two
-        lines.append(
-            f"few texts: with BATCH_SIZE = {batch} the steps an epoch are {-(-rest // batch)}, too "
-            f"few to learn much. Set BATCH_SIZE = {fit}: {-(-rest // fit)} steps"
+            f"the {validation:,} validation texts are the first of train. VALIDATION_SIZE = {size} "
+            "uses these alone for validation"
         )
     counts = np.bincount(y_train, minlength=len(classes))
-    weights = count / (len(classes) * np.maximum(counts, 1))
-    if counts.max() >= 4 * counts.min() and counts.max() > count / 2:
-        given = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
-        if len(classes) > 10:
-            given = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
+    uneven = counts.max() >= 4 * counts.min() and counts.max() > count / 2
+    if uneven:
         lines.append(
             f"uneven classes: {classes[counts.argmax()]!r} alone is {counts.max() / count:.0%} of "
-            "train, so that accuracy says little; look at the recall of each class. In model.fit "
-            f"add: class_weight={given}"
+            "train, so that accuracy says little; look at the recall of each class"
         )
-        if not validation and counts.min() * VALIDATION_SIZE < FEW:
-            # The validation loss has no weights: its minimum may be before the class is learned.
-            lines.append(
-                "Set VALIDATION_SIZE = 0 too, so that all EPOCHS run: with so few validation texts "
-                f"of {classes[counts.argmin()]!r} early stopping may keep a model that never "
-                "predicts it"
-            )
+    batch = BATCH_SIZES["two" if len(classes) == 2 else "more"]
+    lines += on_constants(counts, classes, batch, size, uneven)
     if rare := [f"{classes[n]!r} ({counts[n]})" for n in counts.argsort() if counts[n] < FEW]:
         lines.append(f"classes with fewer than {FEW} texts to train on: {named(rare, form=str)}")
     lengths = np.array([len(text) for text in x_train])

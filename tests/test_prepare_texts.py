@@ -230,7 +230,7 @@ FIELD = {
     "r_row_names.tsv": ([], "0 1", 20, "the first column has no name: row names, as R writes"),
     "IMDB Dataset.csv": ([], "negative positive", 20, "20 rows span 40 lines, the first from line"),
     "rare_class.csv": ([], "complaint fine", 600, "class_weight={0: 10, 1: 0.526}"),
-    "small_100.csv": ([], "negative positive", 100, "Set BATCH_SIZE = 2: 36 steps"),
+    "small_100.csv": ([], "negative positive", 100, "Set BATCH_SIZE = 4, EPOCHS = 20"),
     "small_80_ok.csv": ([], "open shut", 80, ""),
     "small_three_classes_ok.csv": ([], "account billing delivery", 90, ""),
 }  # fmt: skip
@@ -363,14 +363,21 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
         return capsys.readouterr().out
 
     few = report([(f"word{n} " * 3, n % 2) for n in range(400)])
-    assert "BATCH_SIZE = 128 the steps an epoch are 3" in few and "BATCH_SIZE = 8: 36 steps" in few
+    assert "an epoch has 3 steps, too few to learn much. Set BATCH_SIZE = 16, EPOCHS = 20" in few
+    assert "class_weight" not in few
     many = report([(f"word{n}", n % 2) for n in range(4000)])
-    assert "BATCH_SIZE" not in many and "class_weight" not in many and "MAX_LENGTH" not in many
+    for name in "BATCH_SIZE", "VALIDATION_SIZE", "class_weight", "MAX_LENGTH":
+        assert name not in many
+    assert "VALIDATION_SIZE" not in report([(f"word{n}", n % 60) for n in range(3000)])
     uneven = report([(f"word{n}", n % 10 == 0) for n in range(4000)])
     assert "'False' alone is 90% of train" in uneven and "{0: 0.556, 1: 5}" in uneven
     assert "VALIDATION_SIZE" not in uneven
-    rare = report([(f"word{n}", n % 20 == 0) for n in range(600)])
-    assert "{0: 0.526, 1: 10}\nSet VALIDATION_SIZE = 0 too" in rare
+    rare = report([(f"word{n}", n % 50 == 0) for n in range(4000)])
+    assert "few validation texts of 'True'" in rare and "BATCH_SIZE" not in rare
+    assert "Set EPOCHS = 20 and VALIDATION_SIZE = 0" in rare
+    both = report([(f"word{n}", n % 20 == 0) for n in range(600)])
+    assert "{0: 0.526, 1: 10}\nfew texts: an epoch has 4 steps" in both
+    assert both.count("VALIDATION_SIZE") == 1 and "Set BATCH_SIZE = 16, EPOCHS = 20" in both
     long = report([("word " * (500 if n % 4 else 300), n % 2) for n in range(40)])
     assert "% have more than MAX_LENGTH = 400 words" in long and "MAX_LENGTH = 600 keeps" in long
 

@@ -19,7 +19,7 @@ from sklearn import utils
 import imdb_lstm
 import report
 import reuters_rnn
-from corpus import DataError, command, data_file
+from corpus import DataError, advice, command, data_file
 from download_reuters import TOPICS
 
 CONSTANTS = {"VOCAB_SIZE": 90, "MAX_LENGTH": 30, "EMBEDDING_DIM": 8, "BATCH_SIZE": 30, "EPOCHS": 2}
@@ -142,7 +142,7 @@ def test_hostile_words_and_names_are_text_and_mistakes_are_the_right_texts(two_c
 def test_many_classes_and_no_validation(many_classes, call):
     run, result, output = call(many_classes)
     assert "the 10 classes with the lowest F1, of 46" in output.out
-    assert "Never predicted: " in output.out and "class_weight={0: " in output.out
+    assert "Never predicted: " in output.out and "class_weight=dict(" in output.out
     page = parse(run)
     data = data_file.read(str(many_classes / "data" / "reuters.npz"))
     counts = np.bincount(data["y_test"], minlength=46)
@@ -249,19 +249,20 @@ def advice_for(y_train, labels, predicted, **constants):
 
 def test_advice_is_given_where_it_helps_and_only_there():
     uneven, even = np.repeat([0, 1], [9500, 500]), np.repeat([0, 1], [5000, 5000])
-    advice = advice_for(uneven, uneven, np.zeros(10_000, "int64"))
-    assert (
-        "Never predicted: complaint (500 of 10,000 test texts)." in advice
-        and "95.00% is not significantly above the majority-class baseline" in advice
-    )
+    nothing = np.zeros(10_000, "int64")
+    said = advice_for(uneven, uneven, nothing)
+    assert "Never predicted: complaint (500 of 10,000 test texts)." in said
+    assert "95.00% is not significantly above the majority-class baseline" in said
     balanced = utils.class_weight.compute_class_weight(
         "balanced", classes=np.array([0, 1]), y=uneven
     )
-    assert f"class_weight={{0: {balanced[0]:.2g}, 1: {balanced[1]:.2g}}}" in advice
-    assert "steps" not in advice
-    few = advice_for(uneven[::20], uneven[::20], np.zeros(500, "int64"))
-    assert "An epoch has 4 steps, too few: set BATCH_SIZE = 16." in few and 450 / 16 > 20
-    assert "class_weight" not in advice_for(even, even, np.zeros(10_000, "int64"))
+    assert f"class_weight={{0: {balanced[0]:.3g}, 1: {balanced[1]:.3g}}}" in said
+    assert "BATCH_SIZE" not in said and "VALIDATION_SIZE" not in said
+    said = advice_for(even[::20], even[::20], nothing[::20])
+    assert "an epoch has 4 steps, too few" in said and "class_weight" not in said
+    assert "Set BATCH_SIZE = 16, EPOCHS = 20 and VALIDATION_SIZE = 0" in said and 500 / 16 > 20
+    followed = {"BATCH_SIZE": 16, "VALIDATION_SIZE": 0}
+    assert "Set " not in advice_for(even[::20], even[::20], nothing[::20], **followed)
     assert advice_for(uneven, uneven, uneven) == advice_for(even, even, even) == ""
     assert "Never" not in advice_for(uneven, np.zeros(500, "int64"), np.zeros(500, "int64"))
 
@@ -273,6 +274,16 @@ def test_texts_of_keras_are_read_where_the_run_had_no_data_file(monkeypatch):
     about = {"source": "keras.datasets.imdb"}
     result = {"about": about, "constants": {"DATA_FILE": "data/imdb.npz"}}
     assert report.read_data(result) == ("y_train", "x_test", "y_test", ["the", "film"])
+
+
+@pytest.mark.parametrize("counts", [(9500, 500), (3800, 60), (570, 30), (50, 50)])
+def test_prepare_texts_and_report_give_the_same_advice(counts):
+    labels = np.repeat([0, 1], counts)
+    x_train = [np.ones(5, "int32")] * len(labels)
+    before = advice.on_training(x_train, labels, ["fine", "complaint"], 0)
+    before = [line for line in before if not line.startswith("uneven classes")]
+    after = advice_for(labels, labels, np.zeros_like(labels)).split("\n")[2:]
+    assert after == before != []
 
 
 def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path, small_sample):
