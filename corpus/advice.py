@@ -101,8 +101,9 @@ def on_constants(counts, classes, batch, validation, weigh):
             f"few texts: an epoch has {-(-rest // batch)} steps, too few to learn much. Set "
             f"BATCH_SIZE = {fit}, EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
         )
-    elif weigh and validation and counts.min() * validation < FEW:
-        # The validation loss has no weights: its minimum may be before the class is learned.
+    elif weigh and rest // batch < 5 * STEPS and counts.min() * validation < FEW and validation:
+        # The validation loss has no weights: its minimum may be before the class is learned. With
+        # many texts, training without early stopping would overfit.
         lines.append(
             f"few validation texts of {classes[counts.argmin()]!r}, so that training may stop "
             f"before it is learned. Set EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"

@@ -264,6 +264,9 @@ def test_advice_is_given_where_it_helps_and_only_there():
     followed = {"BATCH_SIZE": 16, "VALIDATION_SIZE": 0}
     assert "Set " not in advice_for(even[::20], even[::20], nothing[::20], **followed)
     assert advice_for(uneven, uneven, uneven) == advice_for(even, even, even) == ""
+    rarer = np.repeat([0, 1], [9950, 50])
+    many = advice_for(rarer, rarer, np.zeros(10_000, "int64"), BATCH_SIZE=32)
+    assert "class_weight" in many and "EPOCHS" not in many  # they would overfit
     assert "Never" not in advice_for(uneven, np.zeros(500, "int64"), np.zeros(500, "int64"))
 
 
