@@ -98,7 +98,7 @@ def on_constants(counts, classes, batch, validation, weigh):
     if few:
         fit = 1 << (max(1, total // STEPS).bit_length() - 1)  # a power of two
         lines.append(
-            f"few texts: an epoch has {-(-rest // batch)} steps, too few to learn much. Set "
+            f"few texts: steps an epoch are {-(-rest // batch)}, too few to learn much. Set "
             f"BATCH_SIZE = {fit}, EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
         )
     elif weigh and rest // batch < 5 * STEPS and counts.min() * validation < FEW and validation:

@@ -363,7 +363,7 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
         return capsys.readouterr().out
 
     few = report([(f"word{n} " * 3, n % 2) for n in range(400)])
-    assert "an epoch has 3 steps, too few to learn much. Set BATCH_SIZE = 16, EPOCHS = 20" in few
+    assert "steps an epoch are 3, too few to learn much. Set BATCH_SIZE = 16, EPOCHS = 20" in few
     assert "class_weight" not in few
     many = report([(f"word{n}", n % 2) for n in range(4000)])
     for name in "BATCH_SIZE", "VALIDATION_SIZE", "class_weight", "MAX_LENGTH":
@@ -376,7 +376,7 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
     assert "few validation texts of 'True'" in rare and "BATCH_SIZE" not in rare
     assert "Set EPOCHS = 20 and VALIDATION_SIZE = 0" in rare
     both = report([(f"word{n}", n % 20 == 0) for n in range(600)])
-    assert "{0: 0.526, 1: 10}\nfew texts: an epoch has 4 steps" in both
+    assert "{0: 0.526, 1: 10}\nfew texts: steps an epoch are 4" in both
     assert both.count("VALIDATION_SIZE") == 1 and "Set BATCH_SIZE = 16, EPOCHS = 20" in both
     long = report([("word " * (500 if n % 4 else 300), n % 2) for n in range(40)])
     assert "% have more than MAX_LENGTH = 400 words" in long and "MAX_LENGTH = 600 keeps" in long
