@@ -301,7 +301,7 @@ def run_python(code, folder=".", **environment):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
     arguments = [sys.executable, "-u", "-c", code]
-    last = epoch = ""
+    last, epoch = "", "Epoch 1/1"  # which Keras does not print
     with subprocess.Popen(arguments, cwd=folder, env=environment, **options) as process:
         try:
             for line in process.stdout:

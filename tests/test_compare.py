@@ -391,7 +391,7 @@ def test_ctrl_c_loses_the_run_in_progress_only(in_folder, small_sample):
         errors = process.stderr.read()
     assert process.returncode == 1 and "finished runs are kept" in errors
     again = subprocess.run(program, capture_output=True, text=True)
-    assert "run 1 of 1: " in again.stdout and "  epoch 1: " in again.stdout
+    assert "run 1 of 1: " in again.stdout and "  Epoch 1/1: " in again.stdout
     assert again.returncode == 0 and "1,2 " in again.stdout
     assert subprocess.run(program, capture_output=True, text=True).stdout.count("run ") == 0
 
