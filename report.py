@@ -231,7 +231,8 @@ def picture_html(path, alternative, draw, *arguments):
             figure.savefig(file, dpi=130, facecolor=background)
             plt.close(figure)
         versions.append(file.getvalue())
-    path.write_bytes(versions[0])
+    with data_file.replacing(str(path)) as file:
+        file.write(versions[0])
     light, dark = (f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in versions)
     wide = "very wide" if figure.get_figwidth() > 10 else "wide"
     return f"""<div class="{wide}"><picture>
@@ -446,7 +447,8 @@ def main(arguments=None):
         for row in wrong
     ]
     page = page_html(classifier, scores, advice, plots, mistakes)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    with data_file.replacing(str(folder / "report.html")) as file:
+        file.write(page.encode())
     print(f"written: {folder / 'report.html'}, curves.png, confusion.png, reliability.png")
 
 

@@ -133,6 +133,7 @@ def test_several_devices_train_together(shell, in_folder, small_sample):
 
 # Files that programs write, and upper-case names that are no constants of the scripts.
 MADE = "model.keras vocabulary.txt history.csv result.json code.py imdb.npz reuters.npz".split()
+MADE += "compare.png report.html answers.csv example.csv".split()
 MADE += ["imdb_word_index.json", "aclImdb_v1.tar.gz", "reuters21578.tar.gz"]
 NOT_OURS = ["CERTIFICATE_VERIFY_FAILED", "TF_CONFIG"]
 

@@ -69,12 +69,14 @@ script.main()"""
     return ["-c", code]
 
 
-SCRIPTS = [path.stem for path in sorted(ROOT.glob("*.py")) if "build_model(" in path.read_text()]
+SCRIPTS = [path.stem for path in sorted(ROOT.glob("*.py"))
+           if "\ndef build_model(" in path.read_text()]  # fmt: skip
 PROGRAMS = {  # name: a function that writes what the program reads, its command line
     "download_imdb": (write_reviews, [ROOT / "download_imdb.py", "aclImdb"]),
     "download_reuters": (write_wires, [ROOT / "download_reuters.py", "reuters21578"]),
     "prepare_texts": (write_table, [ROOT / "prepare_texts.py", "mine.csv"]),
     "predict": (write_run, [ROOT / "predict.py", "imdb_lstm", "A good film."]),
+    "report": (write_run, [ROOT / "report.py", "imdb_lstm"]),
     **{script: (write_data, training(script)) for script in SCRIPTS},
 }
 
