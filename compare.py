@@ -15,7 +15,8 @@ Trains each combination that has no finished run in runs/, in a process of its o
 constants had been edited. The same command again trains only what is missing; Ctrl-C loses only the
 run in progress. A run is reused if its constants, the fingerprint of its data and the code of its
 four functions (code.py, without comments and docstrings) are unchanged; of runs with equal seeds
-the newest counts. Values are Python literals or words without quotes: UNITS=(64,),(32,32) CELL=GRU.
+the newest counts. Values are Python literals or words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell
+wants quotes around brackets).
 
 The table has one row per variant. "difference" is its mean validation accuracy minus that of the
 best variant, in points, with a 95% confidence interval; "=" marks an interval that includes 0. The
