@@ -721,7 +721,7 @@ def rows_in(values):
         if not any(isinstance(other, list) and len(other) == len(rows) for other in others):
             return rows
     rows = list(values.values())
-    if rows and all(isinstance(row, dict) and row for row in rows):
+    if len(rows) > 1 and all(isinstance(row, dict) and row for row in rows):
         numbered = all(map(str.isdecimal, values)) and not any(map(str.isdecimal, rows[0]))
         if numbered or (any(is_usual(name, TEXT_NAMES) for name in rows[0])
                         and not any(is_usual(name, TEXT_NAMES) for name in values)):  # fmt: skip
@@ -883,12 +883,6 @@ def find(table, given, names, option):
         if len(found) != 1:
             several = f"several columns may be for {option}" if found else f"no usual {option} name"
             aside = " If line 1 is a row already: --no-header." if table.header else ""
-            if table.kind == "delimited text" and len(table.columns) == 1:
-                raise DataError(
-                    f"{table.path} has one column only, {shorten(table.columns[0])!r}: nothing "
-                    "separates texts from labels (a tab, |, ; or comma). If line 1 is a title or "
-                    "comment, remove it; of a file a class, put each text in a file of its own"
-                )
             if table.header and sum(map(bool, table.columns)) == 1:
                 aside = " Remove what stands above the names of the columns."
             raise DataError(
@@ -903,6 +897,12 @@ def find(table, given, names, option):
 
 def choose(table, text, label, header=True):
     """Returns the places of the columns of texts, a list, and of labels; see `find`."""
+    if table.kind == "delimited text" and len(table.columns) == 1:
+        raise DataError(
+            f"{table.path} has one column only, {shorten(table.columns[0])!r}: nothing "
+            "separates texts from labels (a tab, |, ; or comma). If line 1 is a title or comment, "
+            "remove it; of a file a class, put each text in a file of its own"
+        )
     text_at = find(table, text, TEXT_NAMES, "--text")
     [label_at, *more] = find(table, label, LABEL_NAMES, "--label")
     if more or label_at in text_at:
