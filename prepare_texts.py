@@ -25,6 +25,7 @@ class. Rows without words or without a label (empty, or nan) are left out and co
 """
 
 import collections
+import decimal
 import os
 import re
 import sys
@@ -37,6 +38,10 @@ from corpus import DataError, advice, command, data_file, folders, programs, tab
 SHOW_EVERY = 100_000  # texts between two lines of progress
 RULE = "unicode"  # by which texts are split into words
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+OTHER_NUMBER = re.compile(
+    r"[+-]?(0|[1-9]\d*)(\.\d*)?(e[+-]\d\d)?", re.IGNORECASE
+)  # +1, 1., 1.0e+00
+EDGE = r"[\s\0\ufeff\u200b\u200e\u200f\u2060]+"  # around labels: spaces, what cannot be seen
 
 
 class Classes:
@@ -48,8 +53,9 @@ class Classes:
     def number(self, label):
         """Returns the number of a label's class: 1 and 1.0, or Spam and spam, are one."""
         label = unicodedata.normalize("NFC", label)
-        if NUMBER.fullmatch(label):
-            key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", label)
+        if OTHER_NUMBER.fullmatch(label):
+            key = format(decimal.Decimal(label), "f")
+            key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", key)
             key = "0" if key == "-0" else key
         else:
             key = label.lower()
@@ -71,11 +77,14 @@ def texts_in_table(table, options):
     text_at, label_at = tables.choose(table, options.text, options.label, options.header)
     for note in table.notes:
         print(note, file=sys.stderr)
+    beyond = [at for at, name in enumerate(table.columns) if not name and at > max(text_at)]
+    cut = 0  # rows whose text seems to go on in columns without a name
     text_names, label_name = [table.columns[at] for at in text_at], table.columns[label_at]
     for number, cells in table:
-        label = cells[label_at].strip()
+        label = re.sub(rf"\A{EDGE}|{EDGE}\Z", "", cells[label_at])
         text = " ".join(cells[at] for at in text_at)
         where, reason = f"{table.path}, {table.unit} {number:,}", None
+        cut += any(cells[at].strip() for at in beyond if at != label_at)
         if label.lower() == label_name.lower() and options.header and table.header:
             named = [cells[at].strip().lower() for at in text_at] == list(
                 map(str.lower, text_names)
@@ -88,11 +97,20 @@ def texts_in_table(table, options):
             reason = "the names of the columns again"
         elif not label:
             reason = "without a label"
-        elif label.lower() == "nan":
-            reason = "with the label nan"
+        elif label.lower() in ("nan", r"\n"):  # the latter is MySQL's
+            reason = "with the label nan" + r" or \N" * (label[0] == "\\")
+        elif label.lower() in folders.UNLABELLED:
+            reason = f"with the label {label}, without a class"
         elif "\n" in label or "\r" in label:
             raise DataError(f"{where}: the label is of several lines")
         yield "train", text, label, where, reason
+    if cut:
+        joined = ",".join(str(at + 1) for at in [*text_at, *beyond] if at != label_at)
+        print(
+            f"{cut:,} rows have more in columns without a name, which is left out. To join it: "
+            f"--text {joined}",
+            file=sys.stderr,
+        )
 
 
 def collect(path, options, encoder, classes):
@@ -104,6 +122,8 @@ def collect(path, options, encoder, classes):
     """
     if os.path.isdir(path):
         folders.check(path)
+        if note := folders.note(path):
+            print(note, file=sys.stderr)
         examples = folders.texts(path, options.encoding)
     elif os.path.exists(path):
         table = tables.read(path, options.encoding, options.quotes, options.header)

@@ -12,7 +12,8 @@ SPLITS = {
     **dict.fromkeys(["validation", "valid", "val", "dev"], "validation"),
 }
 UNLABELLED = "unsup", "unsupervised", "unlabeled", "unlabelled"
-SYSTEM = "__MACOSX", "Thumbs.db", "desktop.ini"
+SYSTEM = "__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"
+TABLE = re.compile(r"(?i)\.(csv|tsv|jsonl|parquet|xlsx?)(\.gz|\.bz2|\.zip)?$")
 
 
 def is_hidden(name):
@@ -42,24 +43,56 @@ def parts(path):
         # A single part, whatever its name, is divided like a folder of classes.
         return roles if "train" in roles.values() else dict.fromkeys(roles, "train")
     if len(roles) == len(names) > 1 and not holding:
+        if command := of_tables(path, roles):
+            raise DataError(f"{path} holds tables. Type: {command}")
         raise DataError(
             f"{path}: {', '.join(names)} are named as parts of a data set, but hold no folders "
             "of classes. Make a folder for each class in them, or give the classes other names"
         )
-    if holding and (holding == names or (len(holding) > 1 and same)):
+    apart = [name for name in holding if len(inner[name]) > 1 and not has_files(path, name)]
+    if holding and (len(roles) == len(names) or (len(holding) > 1 and same) or apart):
         named = "; ".join(
             f"{name} holds {', '.join(sorted(inner[name])[:5]) or 'no folder'}" for name in names
         )
         raise DataError(
             f"{path}: are its folders parts (train, test) or classes? Parts hold the same classes, "
-            f"and nothing else is beside them. {named}"
+            f"and nothing else is beside them; a class has another name. {named}. To take one "
+            f"alone: python prepare_texts.py {shlex.quote(os.path.join(path, holding[0]))}"
         )
     return {}
 
 
+def has_files(*path):
+    """Tells whether a folder holds files itself, without hidden ones."""
+    with os.scandir(os.path.join(*path)) as entries:
+        return any(entry.is_file() and not is_hidden(entry.name) for entry in entries)
+
+
+def of_tables(path, roles):
+    """Returns the command that reads the tables in the folders of parts, "" if there are none."""
+    files = {}
+    for name, role in roles.items():
+        some = sorted(filter(TABLE.search, os.listdir(os.path.join(path, name))))
+        files |= {role: shlex.quote(os.path.join(path, name, some[0]))} if some else {}
+    known = [files[role] for role in ("train", "test") if role in files]
+    return "python prepare_texts.py " + " --test ".join(known) if known else ""
+
+
+def note(path):
+    """Returns a line where all folders hold folders of the same names, which may be the classes."""
+    names = sub_folders(path)
+    inner = {tuple(sub_folders(os.path.join(path, name))) for name in names}
+    if parts(path) or len(names) < 2 or len(inner) != 1 or len(some := inner.pop()) < 2:
+        return ""
+    return (
+        f"classes: {', '.join(names[:5])}; each of these folders holds {', '.join(some[:5])}. If "
+        "the latter are the classes, name one folder, or put their files together"
+    )
+
+
 def role_of(name):
     """Returns which part of a data set a folder is named as, None if none."""
-    words = re.split(r"[^a-z]+", name.lower())
+    words = re.split(r"[^a-z]+|(?:data|set)(?![a-z])", name.lower())
     found = {SPLITS[word] for word in words if word in SPLITS}
     return found.pop() if len(found) == 1 else None
 
@@ -87,6 +120,8 @@ def texts(path, encoding):
                 reason = "in no folder of a class"
             elif classes[0].lower() in UNLABELLED:
                 reason = f"in {classes[0]}, without a class"
+            elif TABLE.search(name):
+                reason = "a table, where each file should be one text"
             else:
                 text = read_text(file, encoding)
                 reason = "not text" if text is None else None
@@ -104,12 +139,15 @@ def read_text(file, encoding):
     with open(file, "rb") as opened:
         content = opened.read()
     found = tables.encoding_of(content[: tables.HEAD])
-    if found is None or content.startswith((b"\x1f\x8b", b"PK\3\4", b"%PDF", b"\x89PNG")):
+    if found is None or content.startswith(
+        (b"\x1f\x8b", b"PK\3\4", b"%PDF", b"\x89PNG", b"{\\rtf")
+    ):
         return None
+    encoding = tables.marked(content) or encoding or found
     try:
-        return content.decode(encoding or found).removeprefix("\ufeff")
+        return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeError:
-        raise tables.decoding_error(file, content, encoding or found) from None
+        raise tables.decoding_error(file, content, encoding) from None
 
 
 def check(path):

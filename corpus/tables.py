@@ -24,7 +24,8 @@ HEAD = 1 << 16  # bytes by which the kind and the encoding of a file are found
 SAMPLE = 200  # lines by which the separator is found
 SEPARATORS = "\t|;,"  # in doubt the first, which texts contain least often
 QUOTES = "csv", "backslash", "letters"  # what quotation marks may be, see `parse`
-ESCAPED = re.compile(r'\\(["\\])')
+ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
+SPACED = re.compile(r'\s+".*"\s*', re.DOTALL)
 SPACE = re.compile(r"[ \t\r\n]*")
 
 TEXT_NAMES = set(
@@ -100,13 +101,17 @@ def read(path, encoding=None, quotes=None, header=True):
     kind = kind_of(head, encoding)
     if kind in OTHER.values():
         raise DataError(f"{path} is {kind}")
+    if tar_in(head):
+        raise DataError(f"{path} is a tar archive: unpack it, and name the table or folder in it")
     if kind == "parquet":
         return read_parquet(path)
     if kind == "Excel":
         return read_excel(path, header)
-    encoding = encoding or encoding_of(head)
+    encoding = marked(head) or encoding or encoding_of(head)
     if encoding is None:
-        raise DataError(f"{path} is not a table: it is binary, of no kind known here")
+        raise DataError(
+            f"{path} is not a table: it is binary, of no kind known here. Save it as CSV"
+        )
     if kind == "JSON":
         return read_json(path, encoding)
     if kind == "fastText":
@@ -121,8 +126,13 @@ OTHER = {  # the first bytes of files that people take for a table
     b"%PDF": "a PDF: save its text or table as CSV",
     b"SQLite format": "a database: export the table as CSV",
     b"version https://git-lfs": "a pointer of Git LFS, not the file: fetch it with `git lfs pull`",
-    b"<!doctype html": "a web page, not the file itself: download it again",
-    b"<html": "a web page, not the file itself: download it again",
+    b"<!doctype html": f"{(PAGE := 'a web page, not the file itself')}: download it again",
+    b"<html": f"{PAGE}: download it again, or, if Excel opens it, save it as CSV",
+    b"<table": "a table in HTML: open it in a spreadsheet and save it as CSV",
+    b"<?xml": "XML: open it in a spreadsheet, say, and save it as CSV",
+    b"{\\rtf": "a document of a word processor (RTF): save its table as CSV",
+    b"@relation": "Weka's ARFF: remove all lines up to @data, and add --no-header",
+    b"ARROW1": "an Arrow or Feather file: save the table as parquet or CSV",
     b"\x80\x04": "a pickle, which could run code: save the table as CSV or parquet",
     b"\x80\x05": "a pickle, which could run code: save the table as CSV or parquet",
     b"7z\xbc\xaf": "a 7z archive: unpack it first",
@@ -162,6 +172,8 @@ def only_file(path, archive):
     names = archive.namelist()
     if "xl/workbook.xml" in names:
         return None
+    if {"mimetype", "[Content_Types].xml", "Index/Document.iwa"} & set(names):
+        raise DataError(f"{path} is an office document: save its table as CSV or .xlsx")
     names = [name for name in names if not re.search(r"/$|(^|/)(__MACOSX/|\.)", name)]
     if len(names) != 1:
         some = ", ".join(map(repr, names[:3]))
@@ -181,7 +193,7 @@ def kind_of(head, encoding=None):
     if head.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
         return "Excel"
     for start, kind in OTHER.items():
-        if head.lstrip()[:30].lower().startswith(start.lower()):
+        if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:30].lower().startswith(start.lower()):
             return kind
     if tar_in(head):
         return "text"
@@ -190,13 +202,24 @@ def kind_of(head, encoding=None):
     except UnicodeError:
         return "text"
     text = text.lstrip("\ufeff \t\r\n")
-    if re.match(r'\{\s*("|\}|$)|\[\s*(\{|\]|$)', text):
+    if re.match(r"""\{\s*(["'}]|$)|\[\s*(\{|\]|\[\s*"|$)""", text):
         return "JSON"
-    return "fastText" if re.match(r"__label__\S", text) else "text"
+    if not re.match(r"__label__\S", text):
+        return "text"
+    some = [line for line in text.splitlines()[:SAMPLE] if line.strip()]
+    delimited = all(re.match(r"__label__[^\s,;|]+[,;|](?!__label__)\S", line) for line in some)
+    return "text" if delimited else "fastText"
 
 
 def tar_in(head):
     return head[257:262] == b"ustar"
+
+
+def marked(head):
+    """Returns the encoding that a byte order mark names, None if there is none."""
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32"}
+    marks |= {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    return next((marks[mark] for mark in marks if head.startswith(mark)), None)
 
 
 def encoding_of(head):
@@ -204,14 +227,8 @@ def encoding_of(head):
 
     Other encodings cannot be told from UTF-8 here; they fail when they are decoded.
     """
-    for mark, encoding in {
-        b"\xef\xbb\xbf": "utf-8-sig",
-        b"\xff\xfe\0\0": "utf-32",
-        b"\xff\xfe": "utf-16",
-        b"\xfe\xff": "utf-16",
-    }.items():
-        if head.startswith(mark):
-            return encoding
+    if encoding := marked(head):
+        return encoding
     nulls = head[0::2].count(0), head[1::2].count(0)
     if min(nulls) == 0 and max(nulls) > 3 + len(head) / 40:
         return "utf-16-be" if nulls[0] else "utf-16-le"
@@ -220,17 +237,18 @@ def encoding_of(head):
 
 
 def lines(path, encoding):
-    """Yields the lines of a text file with their ends, which are those of Unix, Windows or Mac."""
+    """Yields the lines of a text file with their ends, which are those of Unix, Windows or Mac.
+
+    A byte order mark is removed from every line: files that were joined have it inside.
+    """
     with opened(path) as file:
         head = file.read(HEAD)
     old_mac = b"\r" in head and b"\n" not in head
     with opened(path) as file:
         text = io.TextIOWrapper(file, encoding, newline="\r" if old_mac else "\n")
         try:
-            first = True
             for line in text:
-                yield line.removeprefix("\ufeff") if first else line
-                first = False
+                yield line.removeprefix("\ufeff")
         except UnicodeError:
             raise undecodable(path, encoding) from None
 
@@ -250,6 +268,11 @@ def decoding_error(path, content, encoding):
         line, byte = before.count("\n") + 1, content[error.start]
         name = "utf-8" if encoding == "utf-8-sig" else encoding
         start = f"{path}, line {line:,}: byte {byte:#04x} is not {name}. "
+        if name.startswith(("utf-16", "utf-32")):
+            return DataError(f"{start}The file is damaged or incomplete: fetch or save it again")
+        if re.match("(?i)shift|sjis|euc|gb|big5|cp9|iso.?2022", name):
+            return DataError(f"{start}Try a wider one: --encoding cp932 (Japanese), gb18030 "
+                             "(Chinese), big5hkscs or cp949 (Korean)")  # fmt: skip
         if name != "utf-8":
             return DataError(f"{start}Try another one, for instance: --encoding latin-1")
         if not before.isascii():  # naming another encoding would spoil these
@@ -259,7 +282,7 @@ def decoding_error(path, content, encoding):
             )
         high = sum(byte > 127 for byte in content[:HEAD])
         western = high < min(len(content), HEAD) / 5
-        likely = "cp1252" if western else "cp1251 (Cyrillic), gb18030 (Chinese) or shift_jis"
+        likely = "cp1252" if western else "cp1251 (Cyrillic), gb18030 (Chinese) or cp932 (Japanese)"
         return DataError(
             f"{start}Save the file as UTF-8, or name its encoding, for instance: "
             f"--encoding {likely}"
@@ -275,8 +298,9 @@ def decoding_error(path, content, encoding):
 def parse(lines, separator, quotes):
     """Yields (cells, lines) of each row of delimited text; no cells for an empty line.
 
-    Args: `quotes`, what marks are: "csv", they enclose cells and are doubled inside; "backslash",
-    the same but a backslash stands before those inside; "letters", each line is a row.
+    Args: `quotes`, what marks are: "csv", they enclose cells and are doubled inside; "spaced", the
+    same but spaces may stand in front of cells; "backslash", the same as "csv" but a backslash
+    stands before those inside; "letters", each line is a row.
     Raises: csv.Error.
     """
     if quotes == "letters":
@@ -289,15 +313,18 @@ def parse(lines, separator, quotes):
     def recorded():
         for line in lines:
             taken.append(line)
-            yield ESCAPED.sub(doubled, line) if quotes == "backslash" and "\\" in line else line
+            yield ESCAPED.sub(kept, line) if escape and "\\" in line else line
 
-    for cells in csv.reader(recorded(), delimiter=separator, strict=True):
+    def kept(match):
+        """Doubles a backslash that escapes nothing, as in \\n, since the parser would remove it."""
+        return match[0] if match[1] and match[1] in f'"\\{separator}' else "\\" + match[0]
+
+    spaced, escape = quotes == "spaced", "\\" if quotes == "backslash" else None
+    for cells in csv.reader(
+        recorded(), delimiter=separator, strict=True, skipinitialspace=spaced, escapechar=escape
+    ):
         yield cells, taken
         taken.clear()
-
-
-def doubled(match):
-    return '""' if match[1] == '"' else "\\"
 
 
 def without_marks(cell):
@@ -312,15 +339,18 @@ def read_delimited(path, encoding, quotes, header):
     for line in lines(path, encoding):
         count += 1
         marks = marks or '"' in line
-        escaped = escaped or '\\"' in line
+        escaped = escaped or ("\\" in line and re.search(r'\\["\t|;,]', line) is not None)
     if not count:
         raise DataError(f"{path} is empty")
-    separator = find_separator(list(itertools.islice(lines(path, encoding), SAMPLE)))
+    sample = list(itertools.islice(lines(path, encoding), SAMPLE))
+    named = re.fullmatch(r'"?sep=([\t|;,])"?[\s;,]*', sample[0])  # for Excel
+    separator = named[1] if named else find_separator(sample)
 
     def layout(quotes):
-        return Layout(path, encoding, separator, quotes, header)
+        return Layout(path, encoding, separator, quotes, header, skip=bool(named))
 
-    chosen = find_quotes(layout, escaped) if marks and not quotes else layout(quotes or "csv")
+    find = (marks or escaped) and not quotes
+    chosen = find_quotes(layout, escaped) if find else layout(quotes or "csv")
     notes = list(chosen.notes)
     if chosen.row_names:
         notes.append("the first column has no name: row names, as R writes them")
@@ -353,21 +383,28 @@ def find_quotes(layout, escaped):
     plain = layout("csv")
     problem = plain.problem()
     glued = None if problem else plain.glued()
-    if not problem and not glued:
+    if not problem and not glued and not plain.spaced:
         return plain
+    advice = ""
     if problem and escaped:
         other = layout("backslash")
-        if not other.problem() and not other.glued():
+        advice = "" if other.problem() else " If a backslash stands in front: --quotes backslash."
+        if advice and not other.glued():
             other.notes.append("quotation marks inside texts have a backslash in front")
             return other
+    if (problem or plain.spaced) and plain.separator in ",;":
+        other = layout("spaced")
+        if not other.problem() and not other.glued():
+            other.notes.append("spaces behind separators are left out")
+            return other
+    if not problem and not glued:
+        return plain
     letters = layout("letters")
     as_letters = letters.problem()
     if as_letters:
         raise DataError(
-            f"{problem or glued} If that is right: --quotes csv. "
-            f"Read as letters, the marks do not fit either: {as_letters}"
-            if glued
-            else f"{problem}. Read as letters, the marks do not fit either: {as_letters}"
+            (f"{glued} If that is right: --quotes csv." if glued else f"{problem}.{advice}")
+            + f" Read as letters, the marks do not fit either: {as_letters}"
         )
     if glued and not plain.telling:
         raise DataError(f"{glued} If they are one: --quotes csv; if not: --quotes letters")
@@ -379,10 +416,10 @@ def find_quotes(layout, escaped):
 class Layout:
     """Delimited text read in one way. Attributes: `columns`, `header_lines`, `row_names`."""
 
-    def __init__(self, path, encoding, separator, quotes, header):
+    def __init__(self, path, encoding, separator, quotes, header, skip=False):
         self.path, self.encoding, self.separator = path, encoding, separator
         self.quotes, self.notes, self.row_names = quotes, [], False
-        self.columns, self.header_lines = [], 0
+        self.columns, self.header_lines, self.skip = [], int(skip), int(skip)
         with contextlib.suppress(DataError):  # which `problem` and `rows` raise again
             parsed = ((number, cells, taken[:]) for number, cells, taken in self.parsed())
             number, names, taken = next((row for row in parsed if row[1]), (1, [""], [""]))
@@ -400,17 +437,19 @@ class Layout:
 
     def parsed(self):
         """Yields (number of its first line, cells, lines) of each row, the header included."""
-        number = 1
+        number = 1 + self.skip
+        source = itertools.islice(lines(self.path, self.encoding), self.skip, None)
         try:
-            for cells, taken in parse(lines(self.path, self.encoding), self.separator, self.quotes):
+            for cells, taken in parse(source, self.separator, self.quotes):
                 yield number, cells, taken
                 number += len(taken)
         except csv.Error as error:
             reason = str(error).split(" - ")[0]  # the rest is for programmers
-            raise DataError(
-                f"{self.path}, line {number:,}: {reason}. A quotation mark that opens a cell must "
-                "be closed, and one inside it doubled"
-            ) from None
+            advice = "A quotation mark that opens a cell must be closed, and one inside it doubled"
+            if reason.startswith("new-line"):
+                advice = "Remove the carriage return inside the line; or, where no cell is in " \
+                    "quotation marks: --quotes letters"  # fmt: skip
+            raise DataError(f"{self.path}, line {number:,}: {reason}. {advice}") from None
 
     def body(self):
         """Yields (number, cells, lines) of each row below the header; no cells: an empty line."""
@@ -418,16 +457,22 @@ class Layout:
         for number, cells, taken in self.parsed():
             if number <= self.header_lines:
                 continue
-            if len(cells) == 1 < width and not cells[0].strip():
-                cells = []  # a line of spaces
+            if len(cells) == 1 < width and not cells[0].strip("\0\x1a \t\r\n"):
+                cells = []  # a line of spaces, or the mark that ends files of DOS
             while len(cells) > width and not cells[-1].strip():
                 cells.pop()
             if self.needed <= len(cells) < width:  # what is missing has no name
                 cells += [""] * (width - len(cells))
             if cells and len(cells) != width:
+                advice = f"A text with a {self.separator!r} in it must stand in quotation marks"
+                first = number == self.header_lines + 1
+                if len(cells) < width and first and self.quotes != "letters":
+                    advice = "Remove what stands above the names of the columns"
+                elif len(cells) == width + 1 and first:
+                    advice += ". If the first column is R's row names: row.names = FALSE"
                 raise DataError(
                     f"{self.path}, line {number:,}: {len(cells)} columns where the first line has "
-                    f"{width}. A text with a {self.separator!r} in it must stand in quotation marks"
+                    f"{width}. {advice}"
                 )
             yield number, cells, taken
 
@@ -436,7 +481,7 @@ class Layout:
 
     def problem(self):
         """Returns what is wrong with the first row that cannot be read, None if all can."""
-        self.rows_of_lines, self.loose_marks = 0, False
+        self.rows_of_lines, self.loose_marks, self.spaced, enclosed = 0, False, False, True
         seen = {place: set() for place in range(len(self.columns))}
         count = 0
         try:
@@ -445,14 +490,19 @@ class Layout:
                     continue
                 count += 1
                 self.rows_of_lines += len(taken) > 1
+                enclosed = enclosed and taken[0][0] == taken[-1].rstrip("\r\n")[-1:] == '"'
                 if taken[0][0] != '"' and '"' in taken[0]:
                     self.loose_marks = True
+                if '"' in taken[0] and any(map(SPACED.fullmatch, cells)):
+                    self.spaced = True
                 for place in list(seen):
                     seen[place].add(shape(cells[place]))
                     if len(cells[place]) > 50 or len(seen[place]) > 1000:
                         del seen[place]
         except DataError as error:
             return str(error)
+        if enclosed:  # every row starts and ends with a mark: none of them is a letter
+            self.rows_of_lines = 0
         # Columns whose cells occur again, such as labels and numbers.
         self.telling = {
             place: shapes
@@ -500,7 +550,7 @@ def as_text(value):
         return ""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool | list | dict | tuple):
         value = json.dumps(value, ensure_ascii=False, default=str)
     return str(value).encode(errors="replace").decode()  # JSON may hold half a surrogate pair
 
@@ -525,10 +575,10 @@ def read_json(path, encoding):
     objects, unit = json_lines, "line"
     if start.startswith("["):
         objects, unit = json_array, "row"
-    elif columns := json_columns(path, encoding, start):
-        rows = ((number, list(cells), 1) for number, cells in enumerate(zip(*columns.values()), 1))
-        count = len(next(iter(columns.values())))
-        return Table(path, "JSON", list(columns), rows, count, unit="row")
+    elif found := json_whole(path, encoding, start):
+        columns, cells = found
+        rows = ((number, row, 1) for number, row in enumerate(cells, 1))
+        return Table(path, "JSON", columns, rows, len(cells), unit="row")
     names = {}
     count = 0
     for _, values in objects(path, encoding):
@@ -595,6 +645,8 @@ def json_array(path, encoding):
                             raise
                         buffer, place = buffer[place:] + more, 0
                 number += 1
+                if isinstance(values, list):  # columns have no names
+                    values = {str(place): value for place, value in enumerate(values, 1)}
                 if not isinstance(values, dict):
                     raise ValueError("not an object")
                 yield number, flat(values)
@@ -608,25 +660,73 @@ def json_array(path, encoding):
             raise DataError(f"{path}, near object {number + 1:,}: {reason}") from None
 
 
-def json_columns(path, encoding, start):
-    """Returns {name: cells} of a file that is one object of columns, as pandas writes it, or {}."""
+def json_whole(path, encoding, start):
+    """Returns (names, rows of cells) of a file that is one object, as pandas writes it; else None.
+
+    It may hold columns, rows by number (orient="index"), names and rows ("split"), or rows under a
+    key beside others ("table").
+    """
+    several = False
     try:
         json.loads(start)
-        if len(list(itertools.islice(filter(str.strip, lines(path, encoding)), 2))) > 1:
-            return {}  # one object a line
+        several = len(list(itertools.islice(filter(str.strip, lines(path, encoding)), 2))) > 1
     except (ValueError, RecursionError):
         pass
+    if several:
+        return None  # one object a line
     try:
         values = json.loads("".join(lines(path, encoding)), **NUMBERS)
     except (ValueError, RecursionError):
-        return {}
+        return None
+    if not isinstance(values, dict):
+        return None
+    if {"columns", "data"} <= values.keys() <= {"columns", "index", "data"}:
+        names, rows = values["columns"], values["data"]
+        if all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return list(map(as_text, names)), [list(map(as_text, row)) for row in rows]
+    if rows := rows_in(values):
+        rows = list(map(flat, rows))
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return names, [[row.get(name, "") for name in names] for row in rows]
     columns = {
         as_text(name): list(map(as_text, column.values() if isinstance(column, dict) else column))
         for name, column in values.items()
         if isinstance(column, dict | list)
     }
     same_length = len(set(map(len, columns.values()))) == 1
-    return columns if len(columns) == len(values) and same_length else {}
+    if len(columns) == len(values) and same_length:
+        return list(columns), list(map(list, zip(*columns.values())))
+    deep = any(isinstance(column, list) and len(column) > 1 and isinstance(column[0], dict | list)
+               for column in values.values())  # fmt: skip
+    if deep:
+        some = ", ".join(map(repr, list(values)[:5]))
+        raise DataError(
+            f"{path} is one JSON object, with {some}: save the rows in it as an array of objects"
+        )
+    return None
+
+
+def rows_in(values):
+    """Returns the objects that are the rows in one JSON object, [] if none are."""
+    lists = {
+        name: rows
+        for name, rows in values.items()
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
+    }
+    if len(lists) > 1:
+        lists = {name: rows for name, rows in lists.items() if name in ("data", "rows")}
+    if len(lists) == 1:
+        [rows] = lists.values()
+        others = [other for other in values.values() if other is not rows]
+        if not any(isinstance(other, list) and len(other) == len(rows) for other in others):
+            return rows
+    rows = list(values.values())
+    if len(rows) > 1 and all(isinstance(row, dict) and row for row in rows):
+        numbered = all(map(str.isdecimal, values)) and not any(map(str.isdecimal, rows[0]))
+        if numbered or (any(is_usual(name, TEXT_NAMES) for name in rows[0])
+                        and not any(is_usual(name, TEXT_NAMES) for name in values)):  # fmt: skip
+            return rows
+    return []
 
 
 def read_fasttext(path, encoding):
@@ -635,7 +735,7 @@ def read_fasttext(path, encoding):
 
     def rows():
         for number, line in enumerate(lines(path, encoding), 1):
-            labels = re.findall(r"__label__(\S+)", line)
+            labels = [name.rstrip(",;") for name in re.findall(r"__label__(\S+)", line)]
             text = re.sub(r"__label__\S+\s*", "", line).strip()
             yield number, [",".join(labels), text] if line.strip() else [], 1
 
@@ -689,14 +789,27 @@ def read_excel(path, header):
     except Exception as error:
         raise damaged(path, "Excel", error) from None
     if cells.empty:
-        raise DataError(f"the first sheet of {path}, {sheets[0]!r}, is empty")
-    every = cells.to_numpy().tolist()
-    first = int(header)
-    names = [name.strip() for name in every[0]]
+        raise DataError(
+            f"the first sheet of {path}, {sheets[0]!r}, is empty: save the right one as CSV"
+        )
+    every = [[excel_text(cell) for cell in row] for row in cells.to_numpy().tolist()]
+    empty = next((place for place, row in enumerate(every) if "".join(row).strip()), 0)
+    first = empty + int(header)
+    names = [name.strip() for name in every[empty]]
     columns = names if header else [str(place + 1) for place in range(len(names))]
     rows = ((number, row, 1) for number, row in enumerate(every[first:], 1 + first))
     notes = [f"the sheet {sheets[0]!r} is read; left out: {', '.join(sheets[1:])}"]
-    return Table(path, "Excel", columns, rows, len(every), first, "row", notes[: len(sheets) - 1])
+    notes = notes[: len(sheets) - 1]
+    if empty:
+        notes.append(f"the first rows ({empty:,}) are empty and left out")
+    return Table(path, "Excel", columns, rows, len(every), first, "row", notes)
+
+
+def excel_text(cell):
+    """Returns a cell of Excel as a string: "" for an error such as #N/A, characters for _x000D_."""
+    if not isinstance(cell, str):
+        return ""
+    return re.sub(r"_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), cell)
 
 
 def damaged(path, kind, error):
@@ -763,11 +876,15 @@ def find(table, given, names, option):
                 f"{table.path}: line 1 seems to be a row, not to name the columns "
                 f"({shorten(name)!r}). If so: --no-header. Else choose with {option} by name"
             )
+        what = "texts" if option == "--text" else "labels"
+        table.notes.append(f"{what}: column {found[0] + 1} of {len(table.columns)}, {name!r}")
     if not given:
         found = [place for place, name in enumerate(table.columns) if is_usual(name, names)]
         if len(found) != 1:
             several = f"several columns may be for {option}" if found else f"no usual {option} name"
             aside = " If line 1 is a row already: --no-header." if table.header else ""
+            if table.header and sum(map(bool, table.columns)) == 1:
+                aside = " Remove what stands above the names of the columns."
             raise DataError(
                 f"{table.path}: {several}. Choose by name or number with {option}."
                 f"{aside} Columns: {describe(table)}"
@@ -780,6 +897,12 @@ def find(table, given, names, option):
 
 def choose(table, text, label, header=True):
     """Returns the places of the columns of texts, a list, and of labels; see `find`."""
+    if table.kind == "delimited text" and len(table.columns) == 1:
+        raise DataError(
+            f"{table.path} has one column only, {shorten(table.columns[0])!r}: nothing "
+            "separates texts from labels (a tab, |, ; or comma). If line 1 is a title or comment, "
+            "remove it; of a file a class, put each text in a file of its own"
+        )
     text_at = find(table, text, TEXT_NAMES, "--text")
     [label_at, *more] = find(table, label, LABEL_NAMES, "--label")
     if more or label_at in text_at:

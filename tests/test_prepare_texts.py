@@ -272,9 +272,26 @@ def test_several_columns_are_joined_and_the_first_line_may_be_a_row(in_folder):
 
 
 def test_labels_that_are_spelt_differently_are_one_class(in_folder, capsys):
-    spelt = ["Ham", " ham", "ham", "ham", "Scho\u0308n", "sch\u00f6n", "NA", "NA", "007", "007"]
+    spelt = [
+        "Ham",
+        " ham",
+        "\ufeffham\0",
+        "ham\u200b",
+        "Scho\u0308n",
+        "sch\u00f6n",
+        "NA",
+        "NA",
+        "007",
+        "007",
+    ]
     rows = [(f"text {n}", label) for n, label in enumerate(spelt)]
-    rows[3:3] = [("text", "label"), ("no label", " "), ("x", "NaN"), ("Text", "Label")]
+    rows[3:3] = [
+        ("text", "label"),
+        ("no label", " "),
+        ("x", "NaN"),
+        ("y", r"\N"),
+        ("Text", "Label"),
+    ]
     _, classes = prepare(write_table("mine.csv", rows))
     assert classes == ["007", "NA", "Sch\u00f6n", "ham"]
     report = capsys.readouterr().out
@@ -282,6 +299,7 @@ def test_labels_that_are_spelt_differently_are_one_class(in_folder, capsys):
     assert "in several spellings: 'Ham', 'ham'" in report
     for line in ["10  taken", "1  without a label, the first: mine.csv, line 6",
                  "1  with the label nan, the first: mine.csv, line 7",
+                 "1  with the label nan or \\N, the first: mine.csv, line 8",
                  "2  the names of the columns again, the first: mine.csv, line 5"]:  # fmt: skip
         assert line in report
 
@@ -289,10 +307,24 @@ def test_labels_that_are_spelt_differently_are_one_class(in_folder, capsys):
 @pytest.mark.parametrize("numbers, classes", [
     (["1", "1.0", "2.50", "2.5", "-0.0", "0"], ["0", "1", "2.5"]),
     (["1", "01", "1", "01", "10", "10.0"], ["01", "1", "10"]),
+    (["+1", "1", "1.", "1.000000000000000000e+00", "-1", "-1.0e+00"], ["-1", "1"]),
 ])  # fmt: skip
 def test_numbers_are_one_class_by_value_but_not_codes(in_folder, numbers, classes):
     rows = [(f"text {n}", label) for n, label in enumerate(numbers * 2)]
     assert prepare(write_table("mine.csv", rows))[1] == classes
+
+
+def test_texts_that_go_on_in_columns_without_a_name(in_folder, capsys):
+    rows = [(n % 2, "good", " and so on" if n < 3 else "", "") for n in range(9)]
+    table = write_table("mine.csv", [*rows, ("unsup", "good", "", "")], header=("v1", "v2", "", ""))
+    prepare(table, "--label", "v1", "--text", "v2")
+    printed = capsys.readouterr()
+    assert "3 rows have more in columns without a name" in printed.err
+    assert "--text 2,3,4" in printed.err
+    assert "1  with the label unsup, without a class" in printed.out
+    data, _ = prepare(table, "--label", "v1", "--text", "2,3,4")
+    assert {"and", "so", "on"} <= set(words_of(data))
+    assert "without a name" not in capsys.readouterr().err
 
 
 def test_a_class_named_like_a_row_of_line_1_is_not_lost(in_folder):
@@ -330,6 +362,15 @@ FOLDERS = {  # the files of a folder: what is said
                       "are its folders parts .train, test. or classes?.*test holds neg"),
     "another folder": (files_of("train", "test") | files_of("docs", classes=["a"]),
                        "are its folders parts .train, test. or classes?"),
+    "test without classes": (files_of("train") | {"test/1": b"a", "test/2": b"b"},
+                             "are its folders parts .* python prepare_texts.py mine/train"),
+    "a part and files": (files_of("train") | {"docs/1": b"a", "docs/2": b"b"},
+                         "are its folders parts .* python prepare_texts.py mine/train"),
+    "another part": (files_of("train", "holdout"), "are its folders parts "),
+    "tables in parts": ({"train/a.csv": b"", "test/b.csv": b""},
+                        "python prepare_texts.py mine/train/a.csv --test mine/test/b.csv"),
+    "tables of a class": ({f"{name}/{n}.csv": b"text" for name in "ab" for n in range(3)},
+                          "6  a table, where each file should be one text"),
     "no classes": ({"train/1": b"a", "test/1": b"b"}, "hold no folders of classes"),
     "tables": ({"train.csv": b"", "test.csv": b""},
                "python prepare_texts.py mine/train.csv --test mine/test.csv"),
@@ -349,6 +390,24 @@ def test_a_folder_that_is_no_folder_of_classes_is_refused_in_one_line(in_folder,
     with pytest.raises(DataError, match=reason) as error:
         prepare("mine")
     assert "\n" not in str(error.value) and not list(in_folder.glob("data/*"))
+
+
+def test_what_is_no_text_or_marked_in_a_folder(in_folder, capsys):
+    files = {f"{name}/{n}": b"good" for name in "ab" for n in range(2)}
+    files |= {"a/x.rtf": b"{\\rtf1 good}", "__pycache__/x.pyc": b"\xa7\r\r\n"}
+    files["a/marked"] = "\ufeffsch\u00f6n schön".encode()
+    data, classes = prepare(make_folder(in_folder / "mine", files), "--encoding", "latin-1")
+    assert classes == ["a", "b"] and set(words_of(data)) <= {"good", "schön"}
+    report = capsys.readouterr().out
+    assert "5  taken" in report and "1  not text" in report and "1  hidden" in report
+
+
+def test_parts_with_other_names(in_folder, capsys):
+    files = files_of("trainset") | files_of("test_data")
+    data, classes = prepare(make_folder(in_folder / "mine", files))
+    assert classes == ["neg", "pos"] and len(data["y_test"]) == 6
+    prepare(make_folder(in_folder / "other", files_of("fold1", "fold2")), "data/mine.npz")
+    assert "each of these folders holds neg, pos" in capsys.readouterr().err
 
 
 def test_a_latin1_folder_is_read_with_its_encoding(in_folder):

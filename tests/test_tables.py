@@ -2,6 +2,7 @@
 
 import bz2
 import csv
+import decimal
 import gzip
 import io
 import json
@@ -297,3 +298,98 @@ def test_a_first_line_that_is_a_row_is_not_lost(read):
     table, _ = read(b"text,label\na,1\nb,0\n", header=False)
     with pytest.raises(DataError, match="leave --no-header out"):
         tables.choose(table, "1", "2", header=False)
+
+
+@pytest.mark.parametrize("text, rows", [
+    ("sep=;\r\ntext;label\r\na, b;1\r\n", [["a, b", "1"]]),
+    ('label, text\n1, "good, fine"\n0, "bad"\n', [["1", "good, fine"], ["0", "bad"]]),
+    ('text, label\n"good", "1"\n"bad", "0"\n', [["good", "1"], ["bad", "0"]]),
+    ('text,label\n\\"a\\" b,1\n"\\"c\\", \\\\ \\n d",0\n',
+     [['"a" b', "1"], ['"c", \\ \\n d', "0"]]),
+    ("text,label\na,1\nb,0\n\x1a", [["a", "1"], ["b", "0"]]),
+    ("text,label\na\\, b,1\nc,0\n", [["a, b", "1"], ["c", "0"]]),
+    ("\ufefflabel,text\nham,a\n\ufeffham,b\n\ufeff\"spam\",\"c\"\n",
+     [["ham", "a"], ["ham", "b"], ["spam", "c"]]),
+    ('"text";"label"\n"good;5\n very";"4"\n"bad";"5"\n', [["good;5\n very", "4"], ["bad", "5"]]),
+    ('__label__ham,"good film"\n__label__spam,"bad, too"\n', [["__label__spam", "bad, too"]]),
+])  # fmt: skip
+def test_habits_of_programs_that_write_tables(read, text, rows):
+    assert read(text.encode())[1] == rows
+
+
+ROWS = [{"text": "good, fine", "label": 1}, {"text": "bad", "label": None}]
+
+
+@pytest.mark.parametrize("value", [
+    {"columns": ["text", "label"], "index": [0, 1], "data": [["good, fine", 1], ["bad", None]]},
+    {"5": ROWS[0], "7": ROWS[1]},
+    {"a": ROWS[0], "b": ROWS[1]},
+    {"schema": {"fields": [{"name": "text"}, {"name": "label"}]}, "data": ROWS},
+    {"version": 1, "data": ROWS},
+    {"features": [{"name": "text"}], "rows": ROWS, "n": 2},
+    [["good, fine", 1], ["bad", None]],
+])  # fmt: skip
+@pytest.mark.parametrize("indent", [None, 2])
+def test_other_shapes_of_json_are_read_row_by_row(read, value, indent):
+    table, found = read(json.dumps(value, indent=indent).encode())
+    assert table.kind == "JSON" and found == [["good, fine", "1"], ["bad", ""]]
+    assert table.columns == (["1", "2"] if isinstance(value, list) else ["text", "label"])
+
+
+def test_a_mark_at_the_start_overrules_a_named_encoding(read):
+    assert read("\ufefftext,label\nschön,1\n".encode(), encoding="latin-1")[1] == [["schön", "1"]]
+
+
+def test_excel_with_empty_rows_errors_and_carriage_returns(read, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    rows = [[" ", None], ["text", "label"], ["good_x000D_\nfilm", "#N/A"], ["bad", 1]]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    table, found = read((tmp_path / "a.xlsx").read_bytes())
+    assert table.columns == ["text", "label"] and found == [["good\r\nfilm", ""], ["bad", "1"]]
+    assert table.notes == ["the first rows (1) are empty and left out"]
+
+
+def test_decimals_and_dates_of_parquet_have_no_quotation_marks(read, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    values = [decimal.Decimal("1.0"), decimal.Decimal("2.0")]
+    pandas.DataFrame({"text": ["a", "b"], "label": values}).to_parquet(tmp_path / "a")
+    assert read((tmp_path / "a").read_bytes())[1] == [["a", "1.0"], ["b", "2.0"]]
+
+
+@pytest.mark.parametrize("content, reason", [
+    ("text,label\n良い①,1\n".encode("cp932"), "cp932 .Japanese"),
+    (b"# from x, 2020\ntext\na\n", "line 2: 1 columns.*Remove what stands above the names"),
+    (b"text\tlabel\ndoc1\ta\t1\n", "R's row names: row.names = FALSE"),
+    (b"text,label\ngo\rod,1\n", "carriage return inside the line.*--quotes letters"),
+    (b'{"train": [["a", 1], ["b", 2]], "test": []}', "one JSON object, with 'train', 'test'"),
+    (b"{'text': 'a', 'label': 1}\n", "line 1: Expecting property name"),
+    (b'<table border="1"><tr><td>', "a table in HTML: .* save it as CSV"),
+    (b'\xef\xbb\xbf<?xml version="1.0"?>', "is XML: "),
+    (b"ARROW1\0\0", "an Arrow or Feather file"),
+    (zipped({"mimetype": b"", "content.xml": b""}), "an office document"),
+    (b"a.csv".ljust(257, b"\0") + b"ustar\x0000" + bytes(248), "a tar archive: unpack it"),
+])  # fmt: skip
+def test_other_programs_files_are_refused_with_a_way_out(read, content, reason):
+    with pytest.raises(DataError, match=reason) as error:
+        read(content)
+    assert "\n" not in str(error.value)
+
+
+def test_a_named_encoding_that_does_not_fit_is_not_answered_with_latin1(read):
+    content = "text,label\n良い①,1\n".encode("cp932")
+    with pytest.raises(DataError, match="is not shift_jis.*--encoding cp932"):
+        read(content, encoding="shift_jis")
+    assert read(content, encoding="cp932")[1] == [["良い①", "1"]]
+    with pytest.raises(DataError, match="damaged or incomplete"):
+        read("text,label\na,1\n".encode("utf-16")[:-1])
+
+
+def test_one_column_and_columns_by_number_are_said(read):
+    with pytest.raises(DataError, match="has one column only, 'a good film'.*a file of its own"):
+        tables.choose(read(b"a good film\nanother\n")[0], None, None)
+    table, _ = read(b"joy\tgood\nham\tbad\n")
+    tables.choose(table, "2", "1")
+    assert table.notes == ["texts: column 2 of 2, 'good'", "labels: column 1 of 2, 'joy'"]
