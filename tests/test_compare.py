@@ -383,6 +383,8 @@ def test_ctrl_c_loses_the_run_in_progress_only(in_folder, small_sample):
     data_file.write("data/imdb.npz", small_sample)
     small = "VOCAB_SIZE=100 MAX_LENGTH=8 EMBEDDING_DIM=4 LSTM_UNITS=4 EPOCHS=1 SEED=1,2"
     program = [sys.executable, "-u", ROOT / "compare.py", "imdb_lstm", *small.split()]
+    # What a shell starts in the background ignores Ctrl-C, and so would what that starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(program, **options) as process:
         for line in process.stdout:
