@@ -96,7 +96,7 @@ def fingerprint(path):
         return None
     try:
         with np.load(path) as file:
-            return json.loads(str(file["about"]))["fingerprint"]
+            return data_file.about_of(file)["fingerprint"]
     except Exception as error:  # which one depends on where the file is damaged
         raise DataError(f"{path} is no data file of today's layout ({error})") from None
 
@@ -459,7 +459,7 @@ def tabulate(variants):
     for row in table.iloc[1:count].itertuples():
         limits = interval(row.accuracies, best.accuracies, count, row.texts)
         table.loc[row.Index, ["low", "high"]] = limits
-    return table.drop(columns=["accuracies", "texts"])
+    return table.drop(columns="accuracies")
 
 
 def format_table(table):
@@ -495,8 +495,8 @@ def print_tables(tables):
     frames = []
     for variants in tables:
         table, run = tabulate(variants), variants[0][0]
-        count = max(validation_texts(runs[0]) or 0 for runs in variants)
-        validation = f"; validation: {count:,} texts" if count else ""
+        count = max(filter(None, table.pop("texts").fillna(0)), default=0)
+        validation = f"; validation: {count:,.0f} texts" if count else ""
         print(f"\n{run['source']}{validation}; accuracies in %")
         print(format_table(table))
         if "code" in table:

@@ -1,4 +1,5 @@
-"""What the data programs share: words and vectors, the data file, fetching, raw archives, samples.
+"""What the programs share: words and vectors, the data file, fetching, raw archives, samples,
+tables and folders of own texts, advice.
 
 The training scripts import none of it: they read the data file with `np.load` alone.
 """

@@ -254,6 +254,17 @@ def test_fasttext_lines(read):
     ("text,label\nгруппа слов,1\n".encode("cp1251"), "line 2: byte .* --encoding cp1251"),
     ("text,label\nschön,1\n".encode() + b"sch\xf6n,1\n", "line 3: .* mixes encodings"),
     ("text,label\na,1\n".encode("utf-16")[:-1], "is not utf-16"),
+    ("text,label\n良い①,1\n".encode("cp932"), "cp932 .Japanese"),
+    (b"# from x, 2020\ntext\na\n", "line 2: 1 columns.*Remove what stands above the names"),
+    (b"text\tlabel\ndoc1\ta\t1\n", "R's row names: row.names = FALSE"),
+    (b"text,label\ngo\rod,1\n", "carriage return inside the line.*--quotes letters"),
+    (b'{"train": [["a", 1], ["b", 2]], "test": []}', "one JSON object, with 'train', 'test'"),
+    (b"{'text': 'a', 'label': 1}\n", "line 1: Expecting property name"),
+    (b'<table border="1"><tr><td>', "a table in HTML: .* save it as CSV"),
+    (b'\xef\xbb\xbf<?xml version="1.0"?>', "is XML: "),
+    (b"ARROW1\0\0", "an Arrow or Feather file"),
+    (zipped({"mimetype": b"", "content.xml": b""}), "an office document"),
+    (b"a.csv".ljust(257, b"\0") + b"ustar\x0000" + bytes(248), "a tar archive: unpack it"),
 ])  # fmt: skip
 def test_other_files_are_refused_in_one_line(read, content, reason):
     with pytest.raises(DataError, match=reason) as error:
@@ -357,25 +368,6 @@ def test_decimals_and_dates_of_parquet_have_no_quotation_marks(read, tmp_path):
     values = [decimal.Decimal("1.0"), decimal.Decimal("2.0")]
     pandas.DataFrame({"text": ["a", "b"], "label": values}).to_parquet(tmp_path / "a")
     assert read((tmp_path / "a").read_bytes())[1] == [["a", "1.0"], ["b", "2.0"]]
-
-
-@pytest.mark.parametrize("content, reason", [
-    ("text,label\n良い①,1\n".encode("cp932"), "cp932 .Japanese"),
-    (b"# from x, 2020\ntext\na\n", "line 2: 1 columns.*Remove what stands above the names"),
-    (b"text\tlabel\ndoc1\ta\t1\n", "R's row names: row.names = FALSE"),
-    (b"text,label\ngo\rod,1\n", "carriage return inside the line.*--quotes letters"),
-    (b'{"train": [["a", 1], ["b", 2]], "test": []}', "one JSON object, with 'train', 'test'"),
-    (b"{'text': 'a', 'label': 1}\n", "line 1: Expecting property name"),
-    (b'<table border="1"><tr><td>', "a table in HTML: .* save it as CSV"),
-    (b'\xef\xbb\xbf<?xml version="1.0"?>', "is XML: "),
-    (b"ARROW1\0\0", "an Arrow or Feather file"),
-    (zipped({"mimetype": b"", "content.xml": b""}), "an office document"),
-    (b"a.csv".ljust(257, b"\0") + b"ustar\x0000" + bytes(248), "a tar archive: unpack it"),
-])  # fmt: skip
-def test_other_programs_files_are_refused_with_a_way_out(read, content, reason):
-    with pytest.raises(DataError, match=reason) as error:
-        read(content)
-    assert "\n" not in str(error.value)
 
 
 def test_a_named_encoding_that_does_not_fit_is_not_answered_with_latin1(read):
