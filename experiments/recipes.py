@@ -114,6 +114,19 @@ def last_output(script, vectors):
     return model
 
 
+def convolution(script, vectors, class_count):
+    """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py."""
+    whole = script.original.build_model(vectors, class_count)
+    embedding, word_dropout, *rest = whole.layers
+    model = keras.Sequential([keras.Input((None,), dtype="int32"), embedding, word_dropout])
+    model.add(layers.Conv1D(script.EMBEDDING_DIM, 5, padding="same", activation="relu"))
+    model.add(layers.MaxPooling1D(4))
+    for layer in rest:
+        model.add(layer)
+    model.compile(whole.optimizer, loss=whole.loss, metrics=["accuracy"])
+    return model
+
+
 @dataclasses.dataclass
 class Recipe:
     script: str
@@ -256,6 +269,11 @@ VARIATIONS |= {
     "cell_simplernn": Recipe("reuters_rnn", dict(CELL="SimpleRNN")),
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
     "random_vectors": Recipe("imdb_lstm", load_data=without_vectors),
+    "reuters_one_way": Recipe("reuters_rnn", dict(BIDIRECTIONAL=False)),
+    "reuters_two_layers": Recipe("reuters_rnn", dict(UNITS=(64, 64))),
+    "reuters_convolution": Recipe("reuters_rnn", build_model=convolution),
+    "units_1": Recipe("imdb_lstm", dict(LSTM_UNITS=1)),
+    "units_8": Recipe("imdb_lstm", dict(LSTM_UNITS=8)),
     "last_output": Recipe("imdb_lstm", build_model=last_output),
     "overfit": Recipe("imdb_lstm", dict(WORD_DROPOUT=0, DROPOUT=0, EPOCHS=10, PATIENCE=10)),
 }
