@@ -46,7 +46,7 @@ def padded(script, texts, labels):
 # The models of the sources: random initial vectors, the last output, Keras's default optimizer.
 
 
-def lstms(script, vectors):
+def lstms(script, vectors, trainable=True):
     """DROPOUT: the rate of dropout and of recurrent dropout."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -60,7 +60,7 @@ def lstms(script, vectors):
     return model
 
 
-def bilstms(script, vectors):
+def bilstms(script, vectors, trainable=True):
     """DROPOUTS: the rates of dropout in front of each layer and of the output."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -75,7 +75,7 @@ def bilstms(script, vectors):
     return model
 
 
-def cnn_lstm(script, vectors):
+def cnn_lstm(script, vectors, trainable=True):
     """Dropout of single numbers of the embedding; convolution without padding."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -89,7 +89,7 @@ def cnn_lstm(script, vectors):
     return model
 
 
-def topic_rnn(script, vectors, class_count):
+def topic_rnn(script, vectors, trainable=True, class_count=46):
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
     last = len(script.UNITS)
@@ -102,21 +102,22 @@ def topic_rnn(script, vectors, class_count):
     return model
 
 
-def last_output(script, vectors):
+def last_output(script, vectors, trainable):
     """The model of imdb_lstm.py with the last output instead of the maximum over time."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
-    model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM, weights=[vectors]))
+    size = script.VOCAB_SIZE, script.EMBEDDING_DIM
+    model.add(layers.Embedding(*size, weights=[vectors], trainable=trainable))
     model.add(layers.Dropout(script.WORD_DROPOUT, noise_shape=(None, None, 1)))
     model.add(layers.LSTM(script.LSTM_UNITS, dropout=script.DROPOUT))
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(script.LEARNING_RATE, epsilon=1e-4)
+    optimizer = keras.optimizers.Adam(script.LEARNING_RATE)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
 
-def convolution(script, vectors, class_count):
+def convolution(script, vectors, trainable, class_count):
     """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py."""
-    whole = script.original.build_model(vectors, class_count)
+    whole = script.original.build_model(vectors, trainable, class_count)
     embedding, word_dropout, *rest = whole.layers
     model = keras.Sequential([keras.Input((None,), dtype="int32"), embedding, word_dropout])
     model.add(layers.Conv1D(script.EMBEDDING_DIM, 5, padding="same", activation="relu"))

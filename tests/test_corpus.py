@@ -56,20 +56,23 @@ def test_ids_are_keras_ids(texts):
 
 
 def vectors_by_hand(ids, rows, contexts, window):
-    """Returns U sqrt(S) of the positive pointwise mutual information, rows scaled to norm 3."""
+    """Returns U sqrt(S) of the positive pointwise mutual information, rows scaled to NORM."""
     ids = [id if id < rows else 2 for id in ids]
+    near = [id if id < contexts else 2 for id in ids]
+    chance = np.bincount(near, minlength=contexts) / len(near)
+    near = [1] * window + near + [1] * window  # start ids in front and behind
     counts = np.zeros((rows, contexts))
     for place, word in enumerate(ids):
-        for near in range(max(0, place - window), min(len(ids), place + window + 1)):
-            if near != place:
-                counts[word, ids[near] if ids[near] < contexts else 2] += 1
-    joint = counts / counts.sum()
+        for distance in range(1, window + 1):
+            counts[word, near[place + window - distance]] += 1
+            counts[word, near[place + window + distance]] += 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        information = np.log(joint / (joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)))
-    information = np.where(joint > 0, np.maximum(information, 0), 0)
+        information = np.log(counts / counts.sum(axis=1, keepdims=True) / chance)
+    information = np.where(counts > 0, np.maximum(information, 0), 0)
     left, values, _ = np.linalg.svd(information, full_matrices=False)
     vectors = left * np.sqrt(values)
-    return 3 * vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return words.NORM * vectors / np.maximum(norms, 1e-9)
 
 
 def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
@@ -79,7 +82,7 @@ def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
     monkeypatch.setattr(words, "CONTEXTS", 20)
     expected = vectors_by_hand(ids.tolist(), 60, 20, words.WINDOW)
     vectors = words.count_vectors(ids)
-    assert vectors.dtype == "float32" and vectors.shape == (60, 128)
+    assert vectors.dtype == "float32" and vectors.shape == (60, words.DIRECTIONS)
     # Column by column, the strongest direction first, whatever its sign.
     np.testing.assert_allclose(abs(vectors[:, :19]), abs(expected[:, :19]), atol=2e-3)
     assert np.abs(vectors[:, 20:]).max() == 0
@@ -109,7 +112,7 @@ def test_words_with_the_same_neighbours_get_similar_vectors(sample):
 @pytest.mark.slow
 def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
     _, data, _ = real_imdb
-    assert data["vectors"].shape == (30_000, 128)
+    assert data["vectors"].shape == (30_000, words.DIRECTIONS)
     for word, near in {"good": "great", "awful": "terrible", "actor": "actress"}.items():
         assert near in neighbours(data, word, 10)
 
@@ -118,7 +121,7 @@ def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
 def test_vectors_of_few_words_are_finite_and_padded_with_zeros(text):
     [train], _, vocabulary = encode([text], [])
     vectors = words.count_vectors(train)
-    assert vectors.shape == (train.max() + 1, 128) and np.isfinite(vectors).all()
+    assert vectors.shape == (train.max() + 1, words.DIRECTIONS) and np.isfinite(vectors).all()
     assert np.linalg.matrix_rank(vectors) <= len(vocabulary) + 1
     assert not vectors[:, len(vectors) :].any()
 

@@ -20,7 +20,7 @@ def test_every_recipe_builds_and_one_step_changes_every_weight(name, in_folder):
     recipe = RECIPES[name]
     script = recipe.configure(MAX_LENGTH=12, BATCH_SIZE=16)
     part = [np.array([1, *range(4, 4 + n)]) for n in range(3, 19)], np.arange(16) % 2
-    data = part, part, ["w0", "w1"], ["a", "b"], np.ones((9, 128)), {}
+    data = part, part, ["w0", "w1"], ["a", "b"], np.ones((9, 256)), {}
     script.original.load_data = lambda: data
     load_data = script.load_data if recipe.load_data else script.original.load_data
     (x, y), _, vocabulary, classes, stored, _ = load_data()
@@ -32,7 +32,8 @@ def test_every_recipe_builds_and_one_step_changes_every_weight(name, in_folder):
     else:
         vectors = tools.initial_vectors(script, stored)
         assert (vectors[:9] == 1).all() == (name != "random_vectors")
-        arguments = [vectors] + ([len(classes)] if recipe.script == "reuters_rnn" else [])
+        arguments = [vectors, not len(stored)]
+        arguments += [len(classes)] if recipe.script == "reuters_rnn" else []
     model = script.build_model(*arguments)
     [(ids, labels)] = list(script.batches(x, y))
     assert len(ids) == len(x) and (ids.shape[1] == 12) == (name in PUBLISHED)

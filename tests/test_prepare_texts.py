@@ -48,7 +48,7 @@ def test_a_table_keeps_every_text_with_its_label(in_folder, delimiter):
     assert train <= expected and len(train) == 32
     for text, label in decode(data, "test"):  # without the words that do not occur in train
         assert text == f"{'good' if label else 'bad'} thing quoted over two lines"
-    assert data["vectors"].shape == (len(words_of(data)) + 4, 128) and data["vectors"].any()
+    assert data["vectors"].shape == (len(words_of(data)) + 4, 256) and data["vectors"].any()
 
 
 def test_columns_and_encodings_can_be_chosen(in_folder):

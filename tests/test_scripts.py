@@ -158,9 +158,10 @@ def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, scri
     make_keras_files(server.folder)
     server.trust()
     os.remove(script.DATA_FILE)
-    *_, run_folder, result = train(script)
-    said = f"No data/{name}.npz: keras.datasets. IMDB: random vectors 88.5, not 90.2 %, validation"
-    assert f"{said} flatters.\n" in capsys.readouterr().out
+    model, *_, run_folder, result = train(script)
+    said = f"No data/{name}.npz: keras.datasets. Word vectors are random; IMDB's validation"
+    assert f"{said} is not by movie.\n" in capsys.readouterr().out
+    assert model.layers[0].trainable  # random vectors are trained
     assert result["about"] == {"source": f"keras.datasets.{name}"} and "val_accuracy" in result
     assert len(result["classes"]) == (46 if script is reuters_rnn else 2)
     words = (run_folder / "vocabulary.txt").read_text().split("\n")
@@ -240,13 +241,14 @@ def test_keras_refuses_the_rest(train):
 def test_the_data_file_gives_the_vectors_and_validation(
     train, monkeypatch, small_sample, size, validation, cut
 ):
-    """Training begins with the leading directions; words without a vector begin at random."""
+    """The leading directions are frozen; words without a vector have random ones."""
     begun, used, batches = [], [], imdb_lstm.batches
     monkeypatch.setattr(imdb_lstm, "batches", lambda *pair: used.append(pair) or batches(*pair))
     monkeypatch.setattr(keras.Model, "fit", lambda model, *_, **__: begun.append(model) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(VOCAB_SIZE=size, VALIDATION_SIZE=validation)
     [table] = begun[0].layers[0].get_weights()
+    assert not begun[0].layers[0].trainable
     stored = small_sample["vectors"][:size, :8]
     assert table.shape == (size, 8) and np.array_equal(table[: len(stored)], stored)
     others = table[len(stored) :]

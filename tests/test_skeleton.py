@@ -12,13 +12,16 @@ reuters_rnn""".split()
 # What a script replaces in the text of imdb_lstm.py's main.
 REPLACED = {
     # The number of classes depends on the corpus.
-    "reuters_rnn": ("build_model(vectors)", "build_model(vectors, len(classes))"),
+    "reuters_rnn": (
+        "trainable=not len(stored))",
+        "not len(stored), class_count=len(classes))",
+    ),
     # The vectors come from VECTORS_FILE, not from the data file. build_model reads it.
     "imdb_pretrained_lstm": (
         """    assert EMBEDDING_DIM <= stored.shape[1], f"EMBEDDING_DIM: at most {stored.shape[1]}"
     vectors = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM))
     vectors[: len(stored)] = stored[:VOCAB_SIZE, :EMBEDDING_DIM]
-    model = build_model(vectors)
+    model = build_model(vectors, trainable=not len(stored))
 """,
         "    model = build_model(vocabulary)\n",
     ),
