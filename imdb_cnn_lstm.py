@@ -25,15 +25,15 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256
+EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
 FILTERS = 64  # output channels of the convolution
 KERNEL_SIZE = 5  # words in a window
 POOL_SIZE = 4  # time steps merged into their maximum; must divide 8, see batches
 LSTM_UNITS = 64  # hidden units
-WORD_DROPOUT = 0.2  # fraction of words dropped during training
-DROPOUT = 0.4  # fraction of the embedding dimensions dropped, the same at all time steps of a text
+WORD_DROPOUT = 0.1  # fraction of words dropped during training
+DROPOUT = 0.2  # fraction of the embedding dimensions dropped, the same at all time steps of a text
 # Training
-LEARNING_RATE = 0.002
+LEARNING_RATE = 0.003
 BATCH_SIZE = 128
 EPOCHS = 6  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
@@ -95,7 +95,7 @@ def build_model(vectors, trainable=False):
     model.add(layers.LSTM(LSTM_UNITS, return_sequences=True))
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

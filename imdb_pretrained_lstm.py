@@ -31,7 +31,7 @@ LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the LSTM's input features dropped, the same at all time steps of a text
 # Training
-LEARNING_RATE = 0.005
+LEARNING_RATE = 0.006
 BATCH_SIZE = 128
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
@@ -98,7 +98,7 @@ def build_model(vocabulary):
     model.add(layers.LSTM(LSTM_UNITS, dropout=DROPOUT, return_sequences=True))
     model.add(layers.GlobalMaxPooling1D())  # (batch, time, LSTM_UNITS) to (batch, LSTM_UNITS)
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

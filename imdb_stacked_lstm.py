@@ -25,7 +25,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256
+EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
 LSTM_UNITS = (64, 32)  # hidden units of each layer
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at all steps of a text
@@ -92,7 +92,7 @@ def build_model(vectors, trainable=False):
     # (batch, time, units); the maximum over time is (batch, units)
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

@@ -25,14 +25,14 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer text keeps its end
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256
+EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
 CELL = "GRU"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # hidden units of each layer, in each direction
 BIDIRECTIONAL = True  # a second RNN reads each text from last word to first
 WORD_DROPOUT = 0.2  # fraction of words dropped during training
 DROPOUT = 0.5  # fraction of each layer's input features dropped, the same at all steps of a text
 # Training
-LEARNING_RATE = 0.003
+LEARNING_RATE = 0.006
 BATCH_SIZE = 32
 EPOCHS = 12  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
@@ -93,7 +93,7 @@ def build_model(vectors, trainable=False, class_count=46):
         model.add(layers.Bidirectional(layer) if BIDIRECTIONAL else layer)
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(class_count, activation="softmax"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
     # Labels are integers. With one-hot labels, "binary_accuracy" is above 95 % for any model.
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -102,6 +102,11 @@ def topic_rnn(script, vectors, trainable=True, class_count=46):
     return model
 
 
+def trained_vectors(script, vectors, trainable):
+    """The model of imdb_lstm.py that also trains the stored vectors."""
+    return script.original.build_model(vectors, trainable=True)
+
+
 def last_output(script, vectors, trainable):
     """The model of imdb_lstm.py with the last output instead of the maximum over time."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
@@ -110,7 +115,7 @@ def last_output(script, vectors, trainable):
     model.add(layers.Dropout(script.WORD_DROPOUT, noise_shape=(None, None, 1)))
     model.add(layers.LSTM(script.LSTM_UNITS, dropout=script.DROPOUT))
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(script.LEARNING_RATE)
+    optimizer = keras.optimizers.Adam(script.LEARNING_RATE, global_clipnorm=1)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -275,15 +280,15 @@ VARIATIONS |= {
     "reuters_convolution": Recipe("reuters_rnn", build_model=convolution),
     "units_1": Recipe("imdb_lstm", dict(LSTM_UNITS=1)),
     "units_8": Recipe("imdb_lstm", dict(LSTM_UNITS=8)),
+    "trained_vectors": Recipe("imdb_lstm", build_model=trained_vectors),
     "last_output": Recipe("imdb_lstm", build_model=last_output),
     "overfit": Recipe("imdb_lstm", dict(WORD_DROPOUT=0, DROPOUT=0, EPOCHS=10, PATIENCE=10)),
 }
 VARIATIONS |= {
-    f"{name}_{way}": Recipe(
-        "imdb_pretrained_lstm", dict(VECTORS_FILE=f"data/{name}.100d.vec", TRAINABLE=way == "tuned")
+    f"{name}_frozen": Recipe(
+        "imdb_pretrained_lstm", dict(VECTORS_FILE=f"data/{name}.256d.vec", EMBEDDING_DIM=256)
     )
     for name in ("word2vec", "fasttext")  # from train_vectors.py
-    for way in ("frozen", "tuned")
 }
 
 RECIPES = DEFAULTS | PUBLISHED | VARIATIONS

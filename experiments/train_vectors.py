@@ -2,7 +2,7 @@
 
     python -m experiments.train_vectors
 
-It writes data/word2vec.100d.vec and data/fasttext.100d.vec. Test reviews are not read.
+It writes data/word2vec.256d.vec and data/fasttext.256d.vec. Test reviews are not read.
 
 word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
 of a word from those of its character n-grams: Bojanowski et al. 2017,
@@ -18,7 +18,7 @@ from corpus import command
 from corpus.words import FIRST_WORD_ID
 from experiments import tools
 
-DIMENSION = 100
+DIMENSION = 256
 EPOCHS = 5
 SEED = 1
 
@@ -33,7 +33,7 @@ def main():
     tools.require_data("imdb")
     (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
     reviews = sentences(texts, vocabulary)
-    settings = dict(vector_size=DIMENSION, sg=1, window=5, min_count=5, epochs=EPOCHS)
+    settings = dict(vector_size=DIMENSION, sg=1, window=10, min_count=5, epochs=EPOCHS)
     for kind, name in (gensim.models.Word2Vec, "word2vec"), (gensim.models.FastText, "fasttext"):
         print(f"training {name} ...", flush=True)
         vectors = kind(reviews, **settings, seed=SEED, workers=2).wv
