@@ -17,7 +17,7 @@ START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
 PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 PUNCTUATION_TO_SPACE = str.maketrans(PUNCTUATION, " " * len(PUNCTUATION))
 
-VECTORS = "PPMI-SVD: 5,000 contexts, window 10, norm 5"  # recorded in data files
+VECTORS = "PPMI-SVD of nine tenths of train: 5,000 contexts, window 10, norm 5"  # in data files
 ROWS, CONTEXTS, WINDOW, DIRECTIONS, NORM = 30_000, 5_000, 10, 256, 5
 COUNTED = 10_000_000  # words of train that are counted at most; more would hardly change them
 

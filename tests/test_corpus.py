@@ -8,7 +8,7 @@ import string
 import hypothesis
 import numpy as np
 import pytest
-from conftest import words_of
+from conftest import ROOT, words_of
 from hypothesis import strategies
 from keras.src.legacy.preprocessing import text as keras_text
 
@@ -93,6 +93,18 @@ def test_neither_labels_nor_test_texts_change_the_vectors():
     one = data_file.from_texts(train, [0, 1, 0], ["bad"], [1], ["no", "yes"], "")
     other = data_file.from_texts(train, [1, 1, 0], ["good film", "new"], [0, 0], ["x", "y"], "")
     assert np.array_equal(one["vectors"], other["vectors"]) and one["vectors"].any()
+
+
+def test_validation_texts_do_not_change_the_vectors():
+    """The scripts' default: the first tenth of train. So validation is as hard as test."""
+    texts = [f"a good film {number}" for number in range(17)] + ["a bad film", "good and bad"]
+    one = data_file.from_texts(["bad film", *texts], [0, 1] * 10, ["bad"], [1], ["no", "yes"], "")
+    other = data_file.from_texts(["film bad", *texts], [0, 1] * 10, ["bad"], [1], ["no", "yes"], "")
+    third = data_file.from_texts([*texts, "film bad"], [0, 1] * 10, ["bad"], [1], ["no", "yes"], "")
+    assert np.array_equal(one["vectors"], other["vectors"])
+    assert not np.array_equal(one["vectors"], third["vectors"])
+    script = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
+    assert f"\nVALIDATION_SIZE = {data_file.VALIDATION_SIZE} " in script
 
 
 def neighbours(data, word, count):
