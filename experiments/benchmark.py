@@ -222,7 +222,9 @@ def report_epochs(figures):
     return f"""## An epoch
 
 Equal model, optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not named, batch size. One of
-{NTH} batches was run. Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
+{NTH} batches was run. The earlier version ran one of {10 * NTH} batches of packed texts, and whole
+epochs of the plain script, which include a wait of TensorFlow's autotuner.
+Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
 
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 """
