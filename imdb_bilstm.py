@@ -93,7 +93,7 @@ def build_model(vectors, trainable=False):
     # (batch, time, 2 * units) with "concat"; the maximum over time is (batch, 2 * units)
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # limits the gradient norm
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

@@ -95,7 +95,7 @@ def build_model(vectors, trainable=False):
     model.add(layers.LSTM(LSTM_UNITS, return_sequences=True))
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # limits the gradient norm
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

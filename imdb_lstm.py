@@ -89,7 +89,7 @@ def build_model(vectors, trainable=False):
     # (batch, time, LSTM_UNITS); the maximum over time is (batch, LSTM_UNITS)
     model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # limits the gradient norm
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

@@ -98,7 +98,7 @@ def build_model(vocabulary):
     model.add(layers.LSTM(LSTM_UNITS, dropout=DROPOUT, return_sequences=True))
     model.add(layers.GlobalMaxPooling1D())  # (batch, time, LSTM_UNITS) to (batch, LSTM_UNITS)
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # for a steady descent
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # limits the gradient norm
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 

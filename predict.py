@@ -125,13 +125,17 @@ class Classifier:
                 probabilities[rows] = self.batch([texts[row] for row in rows])
         return probabilities
 
-    def batch(self, texts):
-        """Returns the same for texts that are padded to one width, that of the longest."""
+    def pad(self, texts):
+        """Returns the ids of texts, cut and padded to the width of the longest: (texts, width)."""
         texts = [np.asarray(text[-self.max_length :], dtype="int32") for text in texts]
         width = (max(map(len, texts)) + 15) // 8 * 8
         ids = np.stack([np.pad(text, (width - len(text), 0)) for text in texts])
-        ids = np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
-        output = np.asarray(self.model.predict_on_batch(ids))  # faster than `predict` here
+        return np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
+
+    def batch(self, texts):
+        """Returns the same for texts that are padded to one width, that of the longest."""
+        # predict_on_batch is faster than `predict` here.
+        output = np.asarray(self.model.predict_on_batch(self.pad(texts)))
         if output.shape[1] == 1:  # of two classes, the probability of the second
             output = np.hstack([1 - output, output])
         if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN

@@ -136,20 +136,9 @@ def read(path):
         raise DataError(
             f"{path} is not a data file of these scripts, or is damaged ({error})"
         ) from None
-    if {"x_train", "vocabulary", "source"} <= data.keys() and not {
-        "vectors",
-        "about",
-    } <= data.keys():
-        own = str(data["source"]).startswith("own texts")
-        program = (
-            "prepare_texts.py"
-            if own
-            else f"download_{os.path.splitext(os.path.basename(path))[0]}.py"
-        )
-        raise DataError(
-            f"{path} has the layout of an earlier version, without word vectors: "
-            f"move it away and make a new one with {program}"
-        )
+    made = {"x_train", "vocabulary", "source"} <= data.keys()
+    if made and not {"vectors", "about"} <= data.keys():
+        raise earlier(path, data, "without word vectors")
     for name in [*ARRAYS, "source"]:
         if name not in data:
             raise DataError(f"{path} is not a data file of these scripts: it has no {name}")
@@ -173,10 +162,24 @@ def read(path):
     if data.get("vectors", np.array(0)).ndim != 2:
         raise DataError(f"{path} is damaged: vectors is missing or no table")
     try:
-        about_of(data)["source"]
+        about = about_of(data)
+        about["source"]
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{path} is damaged: about is missing or not JSON with a source") from None
+    if about.get("vectors") != words.VECTORS:
+        raise earlier(path, data, "with its word vectors")
     return data
+
+
+def earlier(path, data, what):
+    """Returns the error of a data file of an earlier version."""
+    own = str(data["source"]).startswith("own texts")
+    name = os.path.splitext(os.path.basename(path))[0]
+    program = "prepare_texts.py" if own else f"download_{name}.py"
+    return DataError(
+        f"{path} has the layout of an earlier version, {what}: "
+        f"move it away and make a new one with {program}"
+    )
 
 
 def print_counts(path, data):

@@ -61,16 +61,16 @@ def load(name, changes):
 def in_keras(name, changes, padded):
     """Returns the seconds of an epoch with all texts padded, or with our batches of the script."""
     module, texts, labels = load(name, changes)
-    batches = functools.partial(recipes.padded, module) if padded else module.original.batches
-    epoch = batches(texts, labels)
+    epoch = (
+        recipes.padded(module, texts, labels) if padded else module.original.batches(texts, labels)
+    )
     # Every NTH batch by width, so that their mean width is that of the epoch.
     batches = sorted(epoch.as_numpy_iterator(), key=lambda batch: batch[0].shape[1])[2::NTH]
     random.Random(1).shuffle(batches)
     shapes = [tf.TensorSpec((None,) * part.ndim, part.dtype) for part in batches[0]]
     dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=tuple(shapes))
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2)
-    vectors = np.random.uniform(-1, 1, (module.VOCAB_SIZE, module.EMBEDDING_DIM))
-    model = module.build_model(vectors)
+    model = module.build_model(tools.initial_vectors(module, ()))
     model.fit(dataset.take(2), shuffle=False, verbose=0)
     fraction = sum(len(ids) for ids, _ in batches) / len(texts)
     return seconds_of(model.fit, dataset, shuffle=False, verbose=0) / fraction

@@ -72,8 +72,7 @@ def fill(name, text):
 def padded(classifier, text):
     """Returns the words of a text, the start first, and its ids, padded: (1, time)."""
     words = classifier.split(text)
-    ids = classifier.encode(words)
-    return ["start", *words], np.pad(ids, (8 + -len(ids) % 8, 0))[None]
+    return ["start", *words], classifier.pad([classifier.encode(words)])
 
 
 def outputs(model, inputs):

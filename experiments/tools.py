@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import compare
 from corpus import DataError
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -42,6 +43,10 @@ def configure(script, constants=None, functions=None):
     spec.loader.exec_module(module)
     module.original = types.SimpleNamespace(**vars(module))
     sources = "".join(map(inspect.getsource, functions.values()))
+    if called := sorted(set(re.findall(r"script\.original\.(\w+)", sources))):
+        # A constant of the run, so that a change of these functions makes it stale.
+        originals = (inspect.getsource(getattr(module.original, name)) for name in called)
+        module.ORIGINAL_CODE = compare.code_of("\n\n".join(originals))
     known = vars(module).keys() | set(re.findall(r"script\.([A-Z_]+)", sources))
     if unknown := constants.keys() - known:
         raise ValueError(f"{script}.py has no constant {', '.join(sorted(unknown))}")

@@ -32,6 +32,11 @@ def layer(request):
     indirect=["layer"],
 )
 def test_numpy_lines_compute_what_keras_computes(layer, step):
+    """At all words, with random weights and inputs; also biases, which start at 0 or 1.
+
+    LSTM: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. GRU: Cho et al.
+    2014, with the reset gate behind the recurrent kernel, as in cuDNN. SimpleRNN: Elman 1990.
+    """
     x = np.random.default_rng(1).normal(size=(3, 7, 4)).astype("float32")
     h, c = np.zeros((3, 5)), np.zeros((3, 5))
     outputs = np.asarray(layer(x))

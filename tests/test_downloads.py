@@ -1,5 +1,6 @@
 """download_imdb.py and download_reuters.py: each source, their order, and what can go wrong."""
 
+import json
 import os
 import pathlib
 import re
@@ -397,6 +398,17 @@ def test_a_data_file_of_the_earlier_layout_is_named_with_what_makes_a_new_one(in
         assert "\n" not in message
     assert "vectors" not in np.load(f"data/{name}.npz")
     assert str(download(name, "--sample")["source"]).startswith("built-in sample")
+
+
+def test_a_data_file_with_the_word_vectors_of_an_earlier_version_does_not_pass_for_todays(
+    in_folder, small_sample
+):
+    about = data_file.about_of(small_sample) | {"vectors": "PPMI-SVD: 1,000 contexts"}
+    data_file.write("data/imdb.npz", small_sample | {"about": np.array(json.dumps(about))})
+    message = "layout of an earlier version, with its word vectors: .*download_imdb.py"
+    with pytest.raises(DataError, match=message):
+        download("imdb")
+    assert str(download("imdb", "--sample")["source"]).startswith("built-in sample")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -59,6 +59,20 @@ def test_a_constant_that_nothing_reads_is_refused():
         Recipe("imdb_lstm", {"LSTM_UNIT": 3}).configure()
 
 
+def test_a_run_is_stale_when_a_function_that_its_recipe_calls_has_changed(monkeypatch, in_folder):
+    """main() stores the code of the recipe's function, which only calls that of the script."""
+    for name in "imdb_lstm", "reuters_rnn":
+        (in_folder / f"{name}.py").write_text((tools.ROOT / f"{name}.py").read_text("utf-8"))
+    monkeypatch.setattr(tools, "ROOT", in_folder)
+    names = "trained_vectors", "reuters_convolution", "random_vectors", "brownlee"
+    before = {name: reproduce.identity(name, 1) for name in names}
+    for name in "imdb_lstm", "reuters_rnn":
+        path = in_folder / f"{name}.py"
+        path.write_text(path.read_text().replace("model.add(layers.GlobalMaxPooling1D())", "0"))
+    changed = [name for name in names if reproduce.identity(name, 1) != before[name]]
+    assert changed == ["trained_vectors", "reuters_convolution", "random_vectors"]
+
+
 @pytest.fixture
 def command(in_folder, small_sample, monkeypatch):
     """A function that calls reproduce.py with one small recipe; returns the runs that it made."""

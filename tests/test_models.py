@@ -235,53 +235,7 @@ def test_without_return_sequences_keras_says_what_the_comment_quotes():
         keras.Sequential([keras.Input((None,)), layers.Embedding(10, 4), *lstms])
 
 
-# --- Recurrent layers against their equations ----------------------------------------------------
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def lstm(x, hidden, cell, kernel, recurrent_kernel, bias):
-    """Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000."""
-    gates = np.split(x @ kernel + hidden @ recurrent_kernel + bias, 4, axis=1)
-    input_gate, forget_gate, output_gate = sigmoid(gates[0]), sigmoid(gates[1]), sigmoid(gates[3])
-    cell = forget_gate * cell + input_gate * np.tanh(gates[2])
-    return output_gate * np.tanh(cell), cell
-
-
-def gru(x, hidden, _, kernel, recurrent_kernel, biases):
-    """Cho et al. 2014, with the reset gate behind the recurrent kernel, as in cuDNN (reset_after).
-
-    So there are two biases, for the input and for the state. The update gate is the fraction of the
-    old state that is kept; in some textbooks it is the fraction that is new.
-    """
-    from_input = np.split(x @ kernel + biases[0], 3, axis=1)
-    from_state = np.split(hidden @ recurrent_kernel + biases[1], 3, axis=1)
-    update_gate = sigmoid(from_input[0] + from_state[0])
-    reset_gate = sigmoid(from_input[1] + from_state[1])
-    candidate = np.tanh(from_input[2] + reset_gate * from_state[2])
-    return update_gate * hidden + (1 - update_gate) * candidate, None
-
-
-def simple_rnn(x, hidden, _, kernel, recurrent_kernel, bias):
-    """Elman 1990."""
-    return np.tanh(x @ kernel + hidden @ recurrent_kernel + bias), None
-
-
-@pytest.mark.parametrize("cell, step", [("LSTM", lstm), ("GRU", gru), ("SimpleRNN", simple_rnn)])
-def test_layers_follow_their_equations(cell, step):
-    """At all words, with random weights and inputs; also biases, which start at 0 or 1."""
-    random = np.random.default_rng(0)
-    x = random.normal(size=(3, 7, 4)).astype("float32")
-    layer = getattr(layers, cell)(5, return_sequences=True)
-    layer.build(x.shape)
-    layer.set_weights([random.normal(0, 0.7, weights.shape) for weights in layer.get_weights()])
-    states = [(np.zeros((3, 5)), np.zeros((3, 5)))]
-    for time in range(7):
-        states.append(step(x[:, time], *states[-1], *layer.get_weights()))
-    expected = np.stack([hidden for hidden, _ in states[1:]], axis=1)
-    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+# --- Recurrent layers ----------------------------------------------------------------------------
 
 
 def test_post_padding_without_a_mask_makes_an_lstm_blind():
