@@ -26,7 +26,7 @@ MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewe
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
 EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
-LSTM_UNITS = (64,)  # hidden units of each layer, in each direction
+LSTM_UNITS = (128,)  # hidden units of each layer, in each direction
 MERGE_MODE = "concat"  # combines the directions: "concat" (twice as wide), "sum", "ave" or "mul"
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at all steps of a text

@@ -33,9 +33,9 @@ LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the embedding dimensions dropped, the same at all time steps of a text
 # Training
-LEARNING_RATE = 0.003
+LEARNING_RATE = 0.002
 BATCH_SIZE = 128
-EPOCHS = 6  # at most
+EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
 SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
 

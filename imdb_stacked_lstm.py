@@ -32,7 +32,7 @@ DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at al
 # Training
 LEARNING_RATE = 0.005
 BATCH_SIZE = 128
-EPOCHS = 6  # at most
+EPOCHS = 7  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
 SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
 

@@ -33,10 +33,10 @@ REVIEW = (
 )
 UNITS_SHOWN = 20
 TABLES = {  # recipes
-    "units": "units_1 units_8 imdb_lstm",
+    "units": "units_1 units_8 imdb_lstm units_128",
     "cells": "cell_simplernn reuters_rnn cell_lstm",
     "pooling": "last_output imdb_lstm",
-    "directions": "imdb_lstm imdb_bilstm reuters_one_way reuters_rnn",
+    "directions": "imdb_lstm units_128 imdb_bilstm reuters_one_way reuters_rnn",
     "stacking": "imdb_lstm imdb_stacked_lstm reuters_rnn reuters_two_layers",
     "convolution": "imdb_lstm imdb_cnn_lstm reuters_rnn reuters_convolution",
     "dropout": "overfit imdb_lstm",

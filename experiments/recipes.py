@@ -280,6 +280,7 @@ VARIATIONS |= {
     "reuters_convolution": Recipe("reuters_rnn", build_model=convolution),
     "units_1": Recipe("imdb_lstm", dict(LSTM_UNITS=1)),
     "units_8": Recipe("imdb_lstm", dict(LSTM_UNITS=8)),
+    "units_128": Recipe("imdb_lstm", dict(LSTM_UNITS=128)),
     "trained_vectors": Recipe("imdb_lstm", build_model=trained_vectors),
     "last_output": Recipe("imdb_lstm", build_model=last_output),
     "overfit": Recipe("imdb_lstm", dict(WORD_DROPOUT=0, DROPOUT=0, EPOCHS=10, PATIENCE=10)),

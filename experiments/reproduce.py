@@ -151,7 +151,8 @@ Written by `python -m experiments.reproduce`; `python -m experiments.reproduce -
 the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
 on Reuters. Seconds per epoch are those of the fastest seed. The machines were shared with other
-work, so that the seconds of different rows do not compare.
+work, so that the seconds of different rows do not compare. Runs on an H100 are those of the same
+scripts on Keras's JAX or PyTorch backend, with a stand-in for `tf.data`.
 
 † {tools.EARLIER} of the scripts, whose published recipes had
 batches of texts of similar length and only the constants of the scripts.

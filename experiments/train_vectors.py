@@ -2,7 +2,8 @@
 
     python -m experiments.train_vectors
 
-It writes data/word2vec.256d.vec and data/fasttext.256d.vec. Test reviews are not read.
+It writes data/word2vec.256d.vec and data/fasttext.256d.vec. Test reviews are not read, nor is the
+tenth of train that becomes validation.
 
 word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
 of a word from those of its character n-grams: Bojanowski et al. 2017,
@@ -14,7 +15,7 @@ import os
 import gensim
 import numpy as np
 
-from corpus import command
+from corpus import command, data_file
 from corpus.words import FIRST_WORD_ID
 from experiments import tools
 
@@ -32,9 +33,11 @@ def sentences(texts, vocabulary):
 def main():
     tools.require_data("imdb")
     (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
-    reviews = sentences(texts, vocabulary)
+    # As the vectors of the data file, without the texts that become validation.
+    front = round(len(texts) * data_file.VALIDATION_SIZE)
+    reviews = sentences(texts[front:], vocabulary)
     settings = dict(vector_size=DIMENSION, sg=1, window=10, min_count=5, epochs=EPOCHS)
-    for kind, name in (gensim.models.Word2Vec, "word2vec"), (gensim.models.FastText, "fasttext"):
+    for kind, name in (gensim.models.FastText, "fasttext"), (gensim.models.Word2Vec, "word2vec"):
         print(f"training {name} ...", flush=True)
         vectors = kind(reviews, **settings, seed=SEED, workers=2).wv
         path = f"data/{name}.{DIMENSION}d.vec"

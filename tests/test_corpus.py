@@ -56,7 +56,7 @@ def test_ids_are_keras_ids(texts):
 
 
 def vectors_by_hand(ids, rows, contexts, window):
-    """Returns U sqrt(S) of the positive pointwise mutual information, rows scaled to NORM."""
+    """Returns U sqrt(S) of the positive pointwise mutual information, with the rows' norms."""
     ids = [id if id < rows else 2 for id in ids]
     near = [id if id < contexts else 2 for id in ids]
     chance = np.bincount(near, minlength=contexts) / len(near)
@@ -64,15 +64,16 @@ def vectors_by_hand(ids, rows, contexts, window):
     counts = np.zeros((rows, contexts))
     for place, word in enumerate(ids):
         for distance in range(1, window + 1):
-            counts[word, near[place + window - distance]] += 1
-            counts[word, near[place + window + distance]] += 1
+            counts[word, near[place + window - distance]] += (window + 1 - distance) / window
+            counts[word, near[place + window + distance]] += (window + 1 - distance) / window
     with np.errstate(divide="ignore", invalid="ignore"):
         information = np.log(counts / counts.sum(axis=1, keepdims=True) / chance)
     information = np.where(counts > 0, np.maximum(information, 0), 0)
     left, values, _ = np.linalg.svd(information, full_matrices=False)
     vectors = left * np.sqrt(values)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return words.NORM * vectors / np.maximum(norms, 1e-9)
+    for row, vector in enumerate(vectors):
+        vector *= 5 * ids.count(row) / (ids.count(row) + 20) / max(np.linalg.norm(vector), 1e-9)
+    return vectors
 
 
 def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
