@@ -4,8 +4,8 @@
 # ///
 """Sentiment classification of IMDB movie reviews with one LSTM layer: python imdb_lstm.py
 
-Test accuracy 90.2 ± 0.2 % (earlier version), majority class 50 %. NB-SVM, a linear model of words
-and bigrams, reaches 90.3 %: where word order matters little, a linear model is enough.
+Test accuracy 90.7 ± 0.2 %, majority class 50 %. NB-SVM, a linear model of words and bigrams,
+reaches 90.3 %. The layers: docs/how_recurrent_networks_work.md#from-words-to-a-probability
 """
 
 import datetime

@@ -9,7 +9,7 @@ A data file is a .npz file of plain arrays, no pickles:
     vocabulary     (bytes,)           uint8, the words by rank: UTF-8, separated by newlines
     classes        (bytes,)           uint8, the names of labels 0, 1 and so on, likewise
     source         ()                 text, one line that says where the data come from
-    vectors        (ids, directions)  float32, initial word vectors, see corpus.words.count_vectors
+    vectors        (ids, directions)  float32, word vectors, see corpus.words.count_vectors
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
                                       SHA-256 of the arrays but source, and of how the vectors are
                                       made; words, a key of corpus.words.RULES; vectors, how they

@@ -1,4 +1,4 @@
-"""Texts to word ids, and initial word vectors."""
+"""Texts to word ids, and word vectors."""
 
 import collections
 import html

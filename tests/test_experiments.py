@@ -6,7 +6,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, texts_of
 
 from corpus import DataError, data_file
 from experiments import baselines, benchmark, plots, reproduce, tools, train_vectors
@@ -208,10 +208,18 @@ def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
     assert seen == [(), "stored"]
 
 
-def test_vectors_have_the_words_of_the_vocabulary(in_folder, small_sample, monkeypatch):
+def test_word2vec_and_fasttext_vectors_are_of_train_without_validation(
+    in_folder, small_sample, monkeypatch
+):
     data_file.write("data/imdb.npz", small_sample)
     monkeypatch.setattr(train_vectors, "DIMENSION", 10)
+    read, sentences = [], train_vectors.sentences
+    monkeypatch.setattr(
+        train_vectors, "sentences", lambda *pair: read.append(pair[0]) or sentences(*pair)
+    )
     train_vectors.main()
+    [texts] = read  # without the tenth that becomes validation
+    assert list(map(bytes, texts)) == list(map(bytes, texts_of(small_sample, "train")[60:]))
     vocabulary = bytes(small_sample["vocabulary"]).decode().split("\n")
     for name in "word2vec", "fasttext":
         count, *lines = open(f"data/{name}.10d.vec").read().splitlines()
