@@ -115,7 +115,7 @@ class Classifier:
 
         Args: `texts`, a list of id sequences of shape (length,), such as `encode` returns. They are
         cut and padded by the rule of the scripts' `batches`. Only texts of equal width share a
-        batch, so that a result depends on the other texts by no more than rounding.
+        batch, so that a result depends on the other texts at most by rounding.
         """
         widths = np.array([(min(len(text), self.max_length) + 15) // 8 * 8 for text in texts])
         probabilities = np.zeros((len(texts), len(self.classes)), dtype="float32")
