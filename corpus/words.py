@@ -17,7 +17,9 @@ START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
 PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 PUNCTUATION_TO_SPACE = str.maketrans(PUNCTUATION, " " * len(PUNCTUATION))
 
-VECTORS = "PPMI-SVD of nine tenths of train: 5,000 contexts, weighted window 10, norm 5 n / (n + 20)"
+VECTORS = (  # recorded in data files
+    "PPMI-SVD of nine tenths of train: 5,000 contexts, weighted window 10, norm 5 n / (n + 20)"
+)
 ROWS, CONTEXTS, WINDOW, DIRECTIONS, NORM, RARE = 30_000, 5_000, 10, 256, 5, 20
 COUNTED = 10_000_000  # words of train that are counted at most; more would hardly change them
 

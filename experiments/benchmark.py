@@ -273,13 +273,21 @@ A whole run of `imdb_lstm.py`, from the command to the last line: {whole} s.
 """
 
 
+INTRODUCTION = """# Times
+
+Written by `python -m experiments.benchmark`.
+
+Common scripts (plain) pad all texts to one length. Our batches hold texts of similar length, and
+TensorFlow's dataset autotuner is off, because it can delay the end of an epoch. An LSTM computes
+one time step after the other, so its matrix products are small; a larger batch makes them larger.
+"""
 PARTS = {"epochs": (epochs, report_epochs), "startup": (startup, report_startup)}
 PARTS["accuracy"] = accuracy, report_accuracy
 
 
 def write_report(figures):
     """Writes benchmark.md from {part: figures}; the text of a part without a program is stored."""
-    sections = ["# Times\n\nWritten by `python -m experiments.benchmark`.\n"]
+    sections = [INTRODUCTION]
     for part, stored in figures.items():
         text = PARTS[part][1](stored) if part in PARTS else stored["text"]
         earlier = f"; {tools.EARLIER}" if "version" in stored else ""

@@ -70,8 +70,11 @@ def test_pictures_exist_and_are_small():
     assert len(pictures) == 9
     for picture in pictures:
         assert (PATH.parent / picture).stat().st_size < 100_000
-    drawn = {path.name for path in PATH.parent.iterdir()} - {PATH.name}
-    assert drawn == set(pictures)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    of_readme = set(re.findall(r"\(docs/([\w.]+)\)", readme))  # pages and the report's picture
+    assert {path.name for path in PATH.parent.iterdir()} == {*pictures, *of_readme}
+    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme):
+        assert (ROOT / picture).stat().st_size < 200_000
 
 
 def test_the_page_names_the_settings_of_the_toy_task():

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import SCRIPTS
 from keras import layers
 
 import imdb_bilstm
@@ -15,10 +16,8 @@ import imdb_pretrained_lstm
 import imdb_stacked_lstm
 import reuters_rnn
 
-SCRIPTS = [
-    imdb_lstm, imdb_stacked_lstm, imdb_bilstm, imdb_cnn_lstm, imdb_pretrained_lstm, reuters_rnn,
-]  # fmt: skip
-all_scripts = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
+MODULES = [importlib.import_module(script) for script in SCRIPTS]
+all_scripts = pytest.mark.parametrize("script", MODULES, ids=SCRIPTS)
 
 # --- Batches, which are the same text in all scripts (test_skeleton.py) --------------------------
 

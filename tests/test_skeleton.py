@@ -4,10 +4,7 @@ import ast
 import sys
 
 import pytest
-from conftest import ROOT
-
-PROGRAMS = sorted(ROOT.glob("*.py"))
-SCRIPTS = [path.stem for path in PROGRAMS if "\ndef build_model(" in path.read_text("utf-8")]
+from conftest import ROOT, SCRIPTS
 
 # What a script replaces in the text of imdb_lstm.py's main.
 REPLACED = {
