@@ -4,7 +4,7 @@
 # ///
 """Classification of IMDB movie reviews with pretrained vectors: python imdb_pretrained_lstm.py
 
-Test accuracy ?? % with fastText vectors of IMDB's own training reviews.
+Test accuracy 90.8 % (one seed) with fastText vectors of IMDB's own training reviews.
 """
 
 import datetime

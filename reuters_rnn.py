@@ -4,7 +4,7 @@
 # ///
 """Classification of Reuters newswires by topic with a SimpleRNN, GRU or LSTM: python reuters_rnn.py
 
-Test accuracy ?? % with a GRU, ?? % with an LSTM, ?? % with a SimpleRNN. Majority class 36.2 %,
+Test accuracy 83.4 ± 0.3 % with a GRU, 78.4 % (one seed) with a SimpleRNN. Majority class 36.2 %,
 linear SVM on TF-IDF 82.7 %. The cells: docs/how_recurrent_networks_work.md#simplernn-gru-and-lstm
 """
 

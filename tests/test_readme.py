@@ -81,15 +81,15 @@ def test_the_notebook_lines_classify_as_predict_does(in_folder, small_sample, mo
 
 @pytest.mark.slow
 def test_the_comparison_and_the_report_work(shell, in_folder, small_sample):
-    """With one seed, one epoch and few texts instead of three seeds and Reuters."""
-    data_file.write("data/reuters.npz", small_sample)
-    text = block("compare.py reuters_rnn").replace("SEED=1,2,3", "SEED=1 EPOCHS=1 UNITS=(4,)")
-    text = text.replace("UNITS=(4,)", "'UNITS=(4,)'")
+    """With one seed, one epoch and few texts instead of three seeds and IMDB."""
+    data_file.write("data/imdb.npz", small_sample)
+    text = block("compare.py imdb_lstm").replace("SEED=1,2,3", "SEED=1 EPOCHS=1")
     lines = shell(text).splitlines()
-    cells = {line.split()[0] for line in lines if line.split()[1:2] == ["1"]}  # seed 1
-    assert cells - {"run"} == {"LSTM", "GRU", "SimpleRNN"} and (in_folder / "compare.png").exists()
+    scripts = {line.split()[0] for line in lines if line.split()[1:2] == ["1"]}  # seed 1
+    assert scripts - {"run"} == {"imdb_lstm", "imdb_stacked_lstm"}
+    assert (in_folder / "compare.png").exists()
     assert [line for line in shell(text).splitlines() if line.startswith("run ")] == []
-    assert "macro F1" in shell("python report.py reuters_rnn")
+    assert "macro F1" in shell("python report.py imdb_lstm")
     assert len(list(in_folder.glob("runs/*/report.html"))) == 1
 
 
