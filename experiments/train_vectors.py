@@ -37,7 +37,7 @@ def main():
     front = round(len(texts) * data_file.VALIDATION_SIZE)
     reviews = sentences(texts[front:], vocabulary)
     settings = dict(vector_size=DIMENSION, sg=1, window=10, min_count=5, epochs=EPOCHS)
-    for kind, name in (gensim.models.FastText, "fasttext"), (gensim.models.Word2Vec, "word2vec"):
+    for kind, name in (gensim.models.Word2Vec, "word2vec"), (gensim.models.FastText, "fasttext"):
         print(f"training {name} ...", flush=True)
         vectors = kind(reviews, **settings, seed=SEED, workers=2).wv
         path = f"data/{name}.{DIMENSION}d.vec"

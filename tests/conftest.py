@@ -27,13 +27,9 @@ import pytest  # noqa: E402
 import download_imdb  # noqa: E402
 import download_reuters  # noqa: E402
 from corpus import data_file, fetch, samples  # noqa: E402
+from tests.stress.kill import SCRIPTS  # noqa: E402, F401
 
 ROOT = pathlib.Path(__file__).parents[1]
-SCRIPTS = [  # the training scripts
-    path.stem
-    for path in sorted(ROOT.glob("*.py"))
-    if "\ndef build_model(" in path.read_text(encoding="utf-8")
-]
 CACHE = pathlib.Path(KERAS_HOME.name, "datasets")
 
 hypothesis.settings.register_profile("here", database=None, deadline=None, derandomize=True)

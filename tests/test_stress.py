@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.recipes import RECIPES
 from tests.stress import fuzz, kill
 
 NAMES = [
@@ -21,7 +22,8 @@ def test_all_readers_and_programs_are_tried(readers):
     assert list(readers) == NAMES
     programs = {path.stem for path in kill.ROOT.glob("*.py")}
     programs.remove("compare")  # stopped in test_compare.py: it starts processes of its own
-    assert programs == set(kill.PROGRAMS) and len(kill.SCRIPTS) >= 6
+    assert programs == set(kill.PROGRAMS)
+    assert set(kill.SCRIPTS) == {recipe.script for recipe in RECIPES.values()}
 
 
 @pytest.mark.parametrize("name", NAMES)
