@@ -5,7 +5,7 @@
 """Sentiment classification of IMDB movie reviews with a bidirectional LSTM: python imdb_bilstm.py
 
 Test accuracy 91.8 ± 0.3 %, majority class 50 %. That is a point more than imdb_lstm.py, which has
-half the units; an epoch takes five times as long.
+half the units; an epoch takes four to five times as long.
 The layers: docs/how_recurrent_networks_work.md#both-directions
 """
 
