@@ -47,7 +47,8 @@ def find_run(run):
         return finished[-1]
     if runs:
         raise DataError(f"{runs[-1]} is unfinished (no result.json), or not a run; train again")
-    raise DataError(f"there is no run {run}; train one first, for example: python imdb_lstm.py")
+    known = script if pathlib.Path(f"{script}.py").exists() else "imdb_lstm"
+    raise DataError(f"there is no run {run}; train one first, for example: python {known}.py")
 
 
 class Classifier:

@@ -38,9 +38,8 @@ from corpus import DataError, advice, command, data_file, folders, programs, tab
 SHOW_EVERY = 100_000  # texts between two lines of progress
 RULE = "unicode"  # by which texts are split into words
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-OTHER_NUMBER = re.compile(
-    r"[+-]?(0|[1-9]\d*)(\.\d*)?(e[+-]\d\d)?", re.IGNORECASE
-)  # +1, 1., 1.0e+00
+# +1, 1., 1.0e+00
+OTHER_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?(e[+-]\d\d)?", re.IGNORECASE)
 EDGE = r"[\s\0\ufeff\u200b\u200e\u200f\u2060]+"  # around labels: spaces, what cannot be seen
 
 

@@ -119,11 +119,9 @@ def on_training(x_train, y_train, classes, validation):
     """
     lines, count, size = [], len(x_train), VALIDATION_SIZE
     if validation:
-        size = next(
-            size
-            for digits in range(2, 18)
-            if round(count * (size := round(validation / count, digits))) == validation
-        )
+        digits = 2
+        while round(count * (size := round(validation / count, digits))) != validation:
+            digits += 1
         lines.append(
             f"the {validation:,} validation texts are the first of train. VALIDATION_SIZE = {size} "
             "uses these alone for validation"

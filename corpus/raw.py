@@ -39,9 +39,8 @@ def in_archive(path, wanted):
                 if member.isfile() and wanted.match(member.name):
                     yield member.name, archive.extractfile(member).read()
     except DAMAGES as error:
-        reason = (
-            (str(error) or "it ends early").splitlines()[0].rstrip(":")
-        )  # the first of tarfile's many lines
+        # The first of tarfile's many lines.
+        reason = (str(error) or "it ends early").splitlines()[0].rstrip(":")
         raise DataError(
             f"{path} is damaged or not a tar or zip archive ({reason}); fetch it again"
         ) from None

@@ -122,11 +122,12 @@ def read(path, encoding=None, quotes=None, header=True):
 # --- Files ---
 
 
+PAGE = "a web page, not the file itself"
 OTHER = {  # the first bytes of files that people take for a table
     b"%PDF": "a PDF: save its text or table as CSV",
     b"SQLite format": "a database: export the table as CSV",
     b"version https://git-lfs": "a pointer of Git LFS, not the file: fetch it with `git lfs pull`",
-    b"<!doctype html": f"{(PAGE := 'a web page, not the file itself')}: download it again",
+    b"<!doctype html": f"{PAGE}: download it again",
     b"<html": f"{PAGE}: download it again, or, if Excel opens it, save it as CSV",
     b"<table": "a table in HTML: open it in a spreadsheet and save it as CSV",
     b"<?xml": "XML: open it in a spreadsheet, say, and save it as CSV",
@@ -748,8 +749,8 @@ def read_parquet(path):
     except ImportError:
         raise DataError(f"{path} is a parquet file, which needs pyarrow: {TOOLS}") from None
     with opened(path) as file:
-        content = file if file.seekable() and isinstance(file, io.BufferedReader) else None
-        content = io.BytesIO(file.read()) if content is None else open(path, "rb")
+        plain = file.seekable() and isinstance(file, io.BufferedReader)
+        content = open(path, "rb") if plain else io.BytesIO(file.read())
     try:
         table = parquet.ParquetFile(content)
         names, count = table.schema_arrow.names, table.metadata.num_rows

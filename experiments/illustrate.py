@@ -4,7 +4,8 @@
     python -m experiments.illustrate runs figures   these parts
 
 runs      shapes, probabilities after each word, hidden states: from the newest finished run of each
-          IMDB script in runs/
+          IMDB script in runs/, with its own constants (imdb_pretrained_lstm.py: with
+          data/fasttext.256d.vec)
 figures   test accuracies and curves from results/runs.jsonl; trains `overfit` if it is not there
 toy       accuracy and gradients of small networks on a task of their own, which are trained here
 
@@ -22,7 +23,7 @@ from experiments import plots, reproduce, tools
 from experiments.recipes import IMDB_SCRIPTS
 from predict import Classifier, answer
 
-DOCS = tools.ROOT / "docs"  # absolute, so that plots.plot saves there and not in results/
+DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = {"SimpleRNN": "n(m + n + 1)", "GRU": "3n(m + n + 2)", "LSTM": "4n(m + n + 1)"}
 CODED = "A zorblaxian comedy, never dull."
@@ -32,6 +33,8 @@ REVIEW = (
     "ending is wonderful."
 )
 UNITS_SHOWN = 20
+NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
+NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
 TABLES = {  # recipes
     "units": "units_1 units_8 imdb_lstm units_128",
     "cells": "cell_simplernn reuters_rnn cell_lstm",
@@ -141,7 +144,7 @@ def reading(networks):
     rows = [[f"`{script}.py`"] for script in networks]
     with plots.plot(DOCS / "reading", (9, 4), 2) as panels:
         for axes, sentence in zip(panels, PAIR):
-            for row, (script, classifier), marker in zip(rows, networks.items(), "os^Dv"):
+            for row, (script, classifier), marker in zip(rows, networks.items(), "os^DvPX"):
                 [found] = answer(classifier, [sentence], with_words=True)
                 words, values = zip(*found["after_each_word"])
                 if found["class"] != classifier.classes[1]:
@@ -157,18 +160,17 @@ def reading(networks):
 
 
 def draw_runs():
-    networks = {"imdb_lstm": Classifier("imdb_lstm")}
-    for script in (*IMDB_SCRIPTS[1:], "imdb_pretrained_lstm"):
-        try:
-            networks[script] = Classifier(script)
-        except DataError as error:
-            print(f"left out: {error}")
+    networks = {script: Classifier(script) for script in NETWORKS}
+    for script, recipe in NETWORKS.items():
+        if reproduce.read_run(networks[script].folder)["recipe"] != recipe:
+            raise DataError(f"{networks[script].folder} is not a run of the recipe {recipe}")
     for part in shapes, numbers, hidden_states:
         part(networks["imdb_lstm"])
     reading(networks)
 
 
 def draw_figures():
+    reproduce.refuse_other_data()
     if "overfit" not in reproduce.runs_to_show():
         reproduce.store([reproduce.train("overfit", 1)])
     runs = reproduce.runs_to_show()

@@ -1,7 +1,6 @@
 """Draws results/*.png from the runs that reproduce.py has stored."""
 
 import contextlib
-import statistics
 
 import matplotlib
 
@@ -13,8 +12,8 @@ from experiments.recipes import DEFAULTS, LENGTHS
 
 
 @contextlib.contextmanager
-def plot(name, size, columns=1):
-    """Yields the axes of a figure and saves it."""
+def plot(path, size, columns=1):
+    """Yields the axes of a figure and saves it; `path` has no suffix."""
     figure, panels = plt.subplots(1, columns, figsize=size, squeeze=False)
     yield panels[0]
     for axes in panels[0]:
@@ -22,7 +21,7 @@ def plot(name, size, columns=1):
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
     figure.tight_layout()
-    figure.savefig(tools.RESULTS / f"{name}.png", dpi=120)
+    figure.savefig(f"{path}.png", dpi=120)
     plt.close(figure)
 
 
@@ -32,7 +31,7 @@ def version_of(run):
 
 def accuracy_by_epoch(runs):
     """Validation accuracy of the defaults after each epoch, seed 1."""
-    with plot("accuracy_by_epoch", (7, 4.5)) as [axes]:
+    with plot(tools.RESULTS / "accuracy_by_epoch", (7, 4.5)) as [axes]:
         for script in DEFAULTS:
             for run in runs.get(script, [])[:1]:
                 accuracy = run["history"].get("val_accuracy", [])
@@ -43,23 +42,11 @@ def accuracy_by_epoch(runs):
         axes.set_title("Default scripts, seed 1 (Reuters has 46 classes)")
 
 
-def recall_against_frequency(runs):
-    """Recall of each Reuters topic against the number of its texts in train, mean over seeds."""
-    with plot("recall_against_frequency", (8, 5)) as [axes]:
-        for topic, (count, _) in runs[0]["topics"].items():
-            recall = statistics.mean(run["topics"][topic][1] for run in runs)
-            axes.plot(count, recall, "o", color="C0", markersize=4)
-            offset = {"xytext": (3, 3), "textcoords": "offset points"}
-            axes.annotate(topic, (count, recall), fontsize=7, **offset)
-        axes.set(xscale="log", xlabel="texts in train, with validation", ylabel="recall on test")
-        axes.set_title(f"reuters_rnn.py, mean of {len(runs)} seeds{version_of(runs[0])}")
-
-
 def accuracy_against_length(runs):
     """Test accuracy of imdb_lstm.py against MAX_LENGTH, one dot per seed."""
     names = ["imdb_lstm", *(f"length_{length}" for length in LENGTHS)]
     everything = [run for name in names for run in runs.get(name, [])]
-    with plot("accuracy_against_length", (6, 4)) as [axes]:
+    with plot(tools.RESULTS / "accuracy_against_length", (6, 4)) as [axes]:
         for earlier, style in (True, "C1s"), (False, "C0o"):
             kept = [run for run in everything if ("version" in run) == earlier]
             if kept:
@@ -69,25 +56,9 @@ def accuracy_against_length(runs):
         axes.set_title("imdb_lstm.py")
 
 
-def overfitting(runs):
-    """Accuracy and loss on train and validation by epoch, imdb_lstm.py without dropout."""
-    [run, *_] = runs["overfit"]
-    epochs = range(1, len(run["history"]["loss"]) + 1)
-    with plot("overfitting", (9, 4), 2) as panels:
-        for axes, name in zip(panels, ("accuracy", "loss")):
-            axes.plot(epochs, run["history"][name], "o-", label="train")
-            axes.plot(epochs, run["history"][f"val_{name}"], "o-", label="validation")
-            axes.set(xlabel="epoch", ylabel=name)
-        panels[0].figure.suptitle(f"imdb_lstm.py without dropout, seed 1{version_of(run)}")
-
-
-def draw(runs, with_topics):
-    """Draws the plots that {recipe: runs} and the runs with recall by topic allow."""
+def draw(runs):
+    """Draws the plots that {recipe: runs} allow."""
     if runs.keys() & DEFAULTS:
         accuracy_by_epoch(runs)
-    if with_topics := [run for run in with_topics if run["recipe"] == "reuters_rnn"]:
-        recall_against_frequency(with_topics)
     if "imdb_lstm" in runs:
         accuracy_against_length(runs)
-    if "overfit" in runs:
-        overfitting(runs)

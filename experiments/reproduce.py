@@ -1,6 +1,6 @@
 """Runs recipes through the training scripts, several seeds each; rewrites the tables and plots.
 
-    python -m experiments.reproduce                         our five defaults and the baselines
+    python -m experiments.reproduce                         our defaults and the baselines
     python -m experiments.reproduce brownlee lab_dropout    these recipes
     python -m experiments.reproduce all --seeds 1           all recipes and baselines
     python -m experiments.reproduce --list                  the recipes and their stored figures
@@ -9,7 +9,9 @@
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
 and data is not repeated without --again, so an interrupted command resumes. Lines with "version": 1
 were measured with the earlier version of the scripts; the tables show them where a recipe has no
-other runs. `store([read_run(folder)])` stores a run of a script.
+other runs. Lines of other code, constants or data are kept and not shown. With data files other
+than those of the stored runs only --again writes tables. `store([read_run(folder)])` stores a run
+of a script.
 """
 
 import collections
@@ -99,13 +101,25 @@ def runs_to_show():
     return {name: [groups[name][seed] for seed in sorted(groups[name])] for name in names}
 
 
+def refuse_other_data():
+    """Raises DataError where a data file is not that of the newest stored runs."""
+    runs = [run for run in stored_runs() if "version" not in run]
+    newest = {run["constants"]["DATA_FILE"]: run["fingerprint"] for run in runs}
+    for path, stored in newest.items():
+        if compare.fingerprint(path) not in (stored, None):
+            raise DataError(
+                f"{path} holds other data than the stored runs used. Put those back (see "
+                "CONTRIBUTING.md), or repeat all runs with --again."
+            )
+
+
 def store(runs):
-    """Appends finished runs to runs.jsonl and rewrites the tables and plots."""
-    lines = (json.dumps(run) + "\n" for run in [*stored_runs(), *runs])
-    tools.write(RUNS, "".join(lines))
+    """Adds finished runs to runs.jsonl, each once, and rewrites the tables and plots."""
+    lines = [json.dumps(run) + "\n" for run in [*stored_runs(), *runs]]
+    tools.write(RUNS, "".join(dict.fromkeys(lines)))
     shown = runs_to_show()
     report(shown)
-    plots.draw(shown, [run for run in stored_runs() if "topics" in run])
+    plots.draw(shown)
 
 
 def mean_and_deviation(runs):
@@ -162,9 +176,9 @@ Data: {sources}.
 (`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
 `aclImdb_v1.tar.gz`.)
 
-Plots: validation accuracy [by epoch](accuracy_by_epoch.png), recall of the Reuters topics
-[against their frequency](recall_against_frequency.png), test accuracy
-[against the number of words](accuracy_against_length.png), [overfitting](overfitting.png).
+Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
+[against the number of words](accuracy_against_length.png),
+[overfitting](../docs/overfitting.png).
 
 ## Defaults
 
@@ -195,7 +209,7 @@ def main(arguments=None):
     parser.add_argument("--list", action="store_true", help="list the recipes and their figures")
     parser.add_argument("--again", action="store_true", help="repeat runs that are stored already")
     options = command.parse(parser, arguments)
-    names = options.recipes or [*DEFAULTS, *BASELINES]
+    names = [name.removesuffix(".py") for name in options.recipes] or [*DEFAULTS, *BASELINES]
     names = list(everything) if "all" in names else names
     for name in names:
         if name not in everything:
@@ -208,6 +222,8 @@ def main(arguments=None):
             print(f"{name:28} published {figure or '-'!s:6}  ours {ours}")
         return
     tools.require_data("imdb", "reuters")
+    if not options.again:
+        refuse_other_data()
     jobs = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
     current = [run for runs in shown.values() for run in runs if "version" not in run]
     done = set() if options.again else {(run["recipe"], run["seed"]) for run in current}

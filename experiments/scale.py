@@ -55,12 +55,14 @@ def measure(count, folder):
     return [f"{count:,}", *(f"{figure:,.0f}" for figure in figures)]
 
 
-def main():
+def main(arguments=None):
     parser = command.parser(__doc__, prog="python -m experiments.scale")
     counts = [10_000, 100_000, 1_000_000]
     parser.add_argument("--texts", type=int, nargs="+", default=counts, metavar="COUNT")
-    rows = []
-    for count in command.parse(parser, None).texts:
+    counts, rows = command.parse(parser, arguments).texts, []
+    if min(counts) < 100:
+        parser.error("at least 100 texts")
+    for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(count, folder))
     columns = "texts|table, MiB|data file, MiB|prepare, s|peak, MiB|train, s|peak, MiB".split("|")

@@ -38,6 +38,8 @@ def configure(script, constants=None, functions=None):
     Raises ValueError for a constant that neither the script defines nor these functions read.
     """
     constants, functions = constants or {}, functions or {}
+    if not (ROOT / f"{script}.py").exists():
+        raise ValueError(f"there is no script {script}.py")
     spec = importlib.util.spec_from_file_location(script, ROOT / f"{script}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

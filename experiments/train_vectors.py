@@ -30,7 +30,8 @@ def sentences(texts, vocabulary):
     return [words[text[text >= FIRST_WORD_ID] - FIRST_WORD_ID].tolist() for text in texts]
 
 
-def main():
+def main(arguments=None):
+    command.parse(command.parser(__doc__, prog="python -m experiments.train_vectors"), arguments)
     tools.require_data("imdb")
     (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
     # As the vectors of the data file, without the texts that become validation.

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SCRIPTS
 from keras import layers
 
 from corpus import DataError, data_file
-from experiments import illustrate, tools
+from experiments import illustrate, reproduce, tools
 
 PATH = ROOT / "docs" / "how_recurrent_networks_work.md"
 PAGE = PATH.read_text(encoding="utf-8")
@@ -96,6 +96,16 @@ def test_sections_that_scripts_name_exist():
             assert section in sections, f"{path.name}: #{section}"
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(script):
+    recipe = illustrate.NETWORKS.get(script, script)
+    runs = reproduce.runs_to_show()[recipe]
+    figure = reproduce.mean_and_deviation(runs).split(" (")[0]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| `{script}.py` \|.* {figure} ", readme, re.MULTILINE)
+    assert f"Test accuracy {figure} %" in (ROOT / f"{script}.py").read_text(encoding="utf-8")
+
+
 def test_the_page_has_at_most_1500_words():
     """Tables, code and formulas included."""
     assert len([word for word in PAGE.split() if re.search(r"\w", word)]) <= 1500
@@ -131,6 +141,10 @@ def test_tables_of_recipes_are_those_of_the_stored_runs(docs, monkeypatch):
 def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, monkeypatch, capsys):
     data_file.write("data/imdb.npz", small_sample)
     tools.configure("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1}).main()
+    monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
+    with pytest.raises(DataError, match="no recipe has its code"):
+        illustrate.main(["runs"])
+    monkeypatch.setattr(illustrate.reproduce, "read_run", lambda folder: {"recipe": "small"})
     for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS={"LSTM": "n"}).items():
         monkeypatch.setattr(illustrate, name, value)
     illustrate.main(["runs", "toy"])

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import importlib
 import inspect
 import json
 import os
@@ -20,27 +21,25 @@ import nbclient
 import nbformat
 import numpy as np
 import pytest
-from conftest import make_keras_files, run, texts_of, words_of
+from conftest import SCRIPTS, make_keras_files, run, texts_of, words_of
 
 import imdb_bilstm
 import imdb_cnn_lstm
 import imdb_lstm
 import imdb_pretrained_lstm
-import imdb_stacked_lstm
 import reuters_rnn
 from corpus import data_file, samples
 from download_reuters import TOPICS
 
-SMALL = {
-    imdb_lstm: dict(LSTM_UNITS=8),
-    imdb_stacked_lstm: dict(LSTM_UNITS=(8, 4)),
-    imdb_bilstm: dict(LSTM_UNITS=(8,)),
-    imdb_cnn_lstm: dict(LSTM_UNITS=8, FILTERS=8),
-    imdb_pretrained_lstm: dict(LSTM_UNITS=8, VECTORS_FILE="vectors.txt"),
-    reuters_rnn: dict(UNITS=(8,), BATCH_SIZE=200),
-}
-for constants in SMALL.values():
-    constants |= dict(VOCAB_SIZE=200, EMBEDDING_DIM=8, EPOCHS=1)
+SCALARS = dict(VOCAB_SIZE=200, EMBEDDING_DIM=8, EPOCHS=1, FILTERS=8, VECTORS_FILE="vectors.txt")
+SMALL = {}  # {script: constants that make it small}
+for name in SCRIPTS:
+    script = importlib.import_module(name)
+    SMALL[script] = {name: value for name, value in SCALARS.items() if hasattr(script, name)}
+    for name in "LSTM_UNITS", "UNITS":
+        if units := getattr(script, name, None):
+            SMALL[script][name] = 8 if isinstance(units, int) else (8, 4)[: len(units)]
+SMALL[reuters_rnn]["BATCH_SIZE"] = 200
 
 
 def with_constants(script, constants):

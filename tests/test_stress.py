@@ -23,7 +23,8 @@ def test_all_readers_and_programs_are_tried(readers):
     programs = {path.stem for path in kill.ROOT.glob("*.py")}
     programs.remove("compare")  # stopped in test_compare.py: it starts processes of its own
     assert programs == set(kill.PROGRAMS)
-    assert set(kill.SCRIPTS) == {recipe.script for recipe in RECIPES.values()}
+    scripts = {recipe.script for recipe in RECIPES.values()}
+    assert set(kill.SCRIPTS) == scripts, "see 'A new training script' in CONTRIBUTING.md"
 
 
 @pytest.mark.parametrize("name", NAMES)
