@@ -121,7 +121,10 @@ def last_output(script, vectors, trainable):
 
 
 def convolution(script, vectors, trainable, class_count):
-    """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py."""
+    """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py.
+
+    With reuters_rnn.py's learning rate, 0.006, it reached 72 % on validation.
+    """
     whole = script.original.build_model(vectors, trainable, class_count)
     embedding, word_dropout, *rest = whole.layers
     model = keras.Sequential([keras.Input((None,), dtype="int32"), embedding, word_dropout])
@@ -277,7 +280,9 @@ VARIATIONS |= {
     "random_vectors": Recipe("imdb_lstm", load_data=without_vectors),
     "reuters_one_way": Recipe("reuters_rnn", dict(BIDIRECTIONAL=False)),
     "reuters_two_layers": Recipe("reuters_rnn", dict(UNITS=(64, 64))),
-    "reuters_convolution": Recipe("reuters_rnn", build_model=convolution),
+    "reuters_convolution": Recipe(
+        "reuters_rnn", dict(LEARNING_RATE=0.002), build_model=convolution
+    ),
     "units_1": Recipe("imdb_lstm", dict(LSTM_UNITS=1)),
     "units_8": Recipe("imdb_lstm", dict(LSTM_UNITS=8)),
     "units_128": Recipe("imdb_lstm", dict(LSTM_UNITS=128)),
