@@ -12,7 +12,6 @@ from keras import layers
 import imdb_bilstm
 import imdb_cnn_lstm
 import imdb_lstm
-import imdb_pretrained_lstm
 import imdb_stacked_lstm
 import reuters_rnn
 
@@ -24,7 +23,7 @@ all_scripts = pytest.mark.parametrize("script", MODULES, ids=SCRIPTS)
 
 def lengths_like(script, count):
     """Returns random lengths. IMDB's logarithms have mean 5.26, Reuters' 4.62."""
-    mean, deviation = (4.62, 0.84) if script is reuters_rnn else (5.26, 0.64)
+    mean, deviation = (4.62, 0.84) if "reuters" in script.DATA_FILE else (5.26, 0.64)
     return np.exp(np.random.default_rng(0).normal(mean, deviation, count)).astype(int).clip(1)
 
 
@@ -85,7 +84,7 @@ def test_batches_do_not_wait_for_a_clock_and_have_any_width(texts):
 @pytest.mark.parametrize("script", [imdb_lstm, reuters_rnn])
 def test_padding_is_less_than_15_percent(script):
     """Padded to MAX_LENGTH, texts would be 1.9 (IMDB) or 3 (Reuters) times as long."""
-    lengths = lengths_like(script, 9_000 if script is reuters_rnn else 25_000)
+    lengths = lengths_like(script, 9_000 if "reuters" in script.DATA_FILE else 25_000)
     texts = [np.ones(length, dtype="int32") for length in lengths.clip(max=script.MAX_LENGTH)]
     dataset = script.batches(texts, np.zeros(len(texts), dtype="int64"))
     positions = sum(ids.size for ids, _ in dataset.as_numpy_iterator())
@@ -104,7 +103,7 @@ def build(in_folder, monkeypatch):
             monkeypatch.setattr(script, name, value)
         keras.utils.set_random_seed(0)
         vectors = np.random.normal(size=(script.VOCAB_SIZE, script.EMBEDDING_DIM))
-        if script is not imdb_pretrained_lstm:
+        if not hasattr(script, "VECTORS_FILE"):
             return script.build_model(vectors, trainable)
         monkeypatch.setattr(script, "TRAINABLE", trainable)
         monkeypatch.setattr(script, "VECTORS_FILE", "vectors.txt")
@@ -150,7 +149,7 @@ def test_one_step_moves_every_parameter(build, script, trainable):
     model.run_eagerly = True  # faster for one step
     ids = np.random.default_rng(0).integers(0, 30, size=(64, 16))  # every id occurs
     before = model.get_weights()
-    model.train_on_batch(ids, np.arange(64) % (46 if script is reuters_rnn else 2))
+    model.train_on_batch(ids, np.arange(64) % (46 if "reuters" in script.DATA_FILE else 2))
     for old, variable in zip(before, model.weights, strict=True):
         moved = (old != variable.numpy()).mean()
         frozen = not trainable and "embedding" in variable.path

@@ -444,7 +444,7 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
 def test_the_advice_knows_the_constants_of_the_scripts():
     for script in ROOT.glob("*.py"):
         if "\ndef build_model(" in (source := script.read_text()):
-            batch = advice.BATCH_SIZES["more" if script.stem == "reuters_rnn" else "two"]
+            batch = advice.BATCH_SIZES["more" if 'DATA_FILE = "data/reuters' in source else "two"]
             for name in "MAX_LENGTH", "VALIDATION_SIZE":
                 assert f"\n{name} = {getattr(advice, name)}" in source
             assert f"\nBATCH_SIZE = {batch}\n" in source

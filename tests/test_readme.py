@@ -73,10 +73,11 @@ def test_the_notebook_lines_classify_as_predict_does(in_folder, small_sample, mo
     lines = block("load_data()[2]")
     capsys.readouterr()
     exec(lines, vars(imdb_lstm) | {"model": model})
-    printed = float(re.search(r"\[\[(.*)\]\]", capsys.readouterr().out)[1])
-    [found] = answer(Classifier("imdb_lstm"), [re.search(r'"(.*)"\.split', lines)[1]])
-    assert 0 < found["unknown_words"] < found["words"]
-    assert printed == pytest.approx(found["probabilities"]["positive"], abs=1e-5)
+    printed = map(float, re.findall(r"\[\[(.*)\]\]", capsys.readouterr().out))
+    sentences = re.findall(r'"(.+?)"', lines.splitlines()[1])
+    for value, found in zip(printed, answer(Classifier("imdb_lstm"), sentences), strict=True):
+        assert 0 < found["unknown_words"] < found["words"]
+        assert value == pytest.approx(found["probabilities"]["positive"], abs=1e-5)
 
 
 @pytest.mark.slow
