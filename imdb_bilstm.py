@@ -27,7 +27,7 @@ MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewe
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
 EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
-LSTM_UNITS = (128,)  # hidden units of each layer, in each direction
+LSTM_UNITS = (128,)  # hidden units in each direction; (128, 64) makes two layers
 MERGE_MODE = "concat"  # combines the directions: "concat" (twice as wide), "sum", "ave" or "mul"
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at all steps of a text
@@ -52,8 +52,8 @@ def load_data():
         corpus = getattr(datasets, path.stem)  # no file: the same texts without word vectors
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
-        sys.exit(f"Cannot read {path}: run download_{path.stem}.py or prepare_texts.py ({error}).")
-    print(f"No {path}: keras.datasets. Word vectors are random; IMDB's validation is not by movie.")
+        sys.exit(f"Cannot read {path}, which download_*.py or prepare_texts.py makes ({error}).")
+    print(f"No {path}: keras.datasets, with random word vectors (IMDB: validation not by movie).")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
     vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
     return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about

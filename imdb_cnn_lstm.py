@@ -53,8 +53,8 @@ def load_data():
         corpus = getattr(datasets, path.stem)  # no file: the same texts without word vectors
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
-        sys.exit(f"Cannot read {path}: run download_{path.stem}.py or prepare_texts.py ({error}).")
-    print(f"No {path}: keras.datasets. Word vectors are random; IMDB's validation is not by movie.")
+        sys.exit(f"Cannot read {path}, which download_*.py or prepare_texts.py makes ({error}).")
+    print(f"No {path}: keras.datasets, with random word vectors (IMDB: validation not by movie).")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
     vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
     return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about

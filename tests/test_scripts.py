@@ -158,8 +158,8 @@ def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, scri
     server.trust()
     os.remove(script.DATA_FILE)
     model, *_, run_folder, result = train(script)
-    said = f"No data/{name}.npz: keras.datasets. Word vectors are random; IMDB's validation"
-    assert f"{said} is not by movie.\n" in capsys.readouterr().out
+    said = f"No data/{name}.npz: keras.datasets, with random word vectors"
+    assert f"{said} (IMDB: validation not by movie).\n" in capsys.readouterr().out
     assert model.layers[0].trainable  # random vectors are trained
     assert result["about"] == {"source": f"keras.datasets.{name}"} and "val_accuracy" in result
     assert len(result["classes"]) == (46 if "reuters" in script.DATA_FILE else 2)
@@ -181,9 +181,9 @@ def test_without_data_and_network_one_line_names_the_download(in_folder, empty_c
     process = run("imdb_lstm.py", in_folder)
     assert process.returncode == 1 and "Traceback" not in process.stderr
     last = process.stderr.splitlines()[-1]
-    assert last.startswith("Cannot read data/imdb.npz: run download_imdb.py or prepare_texts.py (")
+    assert last.startswith("Cannot read data/imdb.npz, which download_*.py or prepare_texts.py ")
     assert os.listdir() == ["imdb_lstm.py"]
-    with pytest.raises(SystemExit, match="^Cannot read .*: run download_reuters.py or .*$"):
+    with pytest.raises(SystemExit, match="^Cannot read .*, which download_.*$"):
         reuters_rnn.load_data()
 
 
@@ -198,7 +198,7 @@ def test_no_other_corpus_replaces_an_unreadable_data_file(train, server, small_s
         np.savez(path, **{name: small_sample[name] for name in data_file.ARRAYS})
     else:
         path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(SystemExit, match=f"Cannot read {path}: run download_{path.stem}.py"):
+    with pytest.raises(SystemExit, match=f"Cannot read {path}, which download_"):
         train(DATA_FILE=str(path))
     assert server.requests == []
 
