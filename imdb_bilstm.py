@@ -4,8 +4,8 @@
 # ///
 """Sentiment classification of IMDB movie reviews with a bidirectional LSTM: python imdb_bilstm.py
 
-Test accuracy 91.8 ± 0.3 %, majority class 50 %. That is a point more than imdb_lstm.py, which has
-half the units; an epoch takes four to five times as long.
+Test accuracy 91.8 ± 0.3 %, majority class 50 %. One direction with 128 units: 91.0 % (one seed).
+An epoch takes four to five times as long as one of imdb_lstm.py, which has 64 units.
 The layers: docs/how_recurrent_networks_work.md#both-directions
 """
 
@@ -26,7 +26,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
+EMBEDDING_DIM = 256  # at most 256; vectors stay frozen, unless the data file has none
 LSTM_UNITS = (128,)  # hidden units in each direction; (128, 64) makes two layers
 MERGE_MODE = "concat"  # combines the directions: "concat" (twice as wide), "sum", "ave" or "mul"
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
@@ -36,7 +36,7 @@ LEARNING_RATE = 0.006
 BATCH_SIZE = 128
 EPOCHS = 6  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
+SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 
 
 def load_data():

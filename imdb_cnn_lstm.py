@@ -4,8 +4,8 @@
 # ///
 """Sentiment classification of IMDB movie reviews with a CNN-LSTM: python imdb_cnn_lstm.py
 
-Test accuracy 90.2 ± 0.2 %, majority class 50 %. Pooling shortens the LSTM's input by the factor
-POOL_SIZE. The layers: docs/how_recurrent_networks_work.md#convolution-in-front
+Test accuracy 90.2 ± 0.2 %, majority class 50 %; imdb_lstm.py, as fast, reaches 90.7 ± 0.2 %.
+Pooling divides the time steps. The layers: docs/how_recurrent_networks_work.md#convolution-in-front
 """
 
 import datetime
@@ -25,7 +25,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
+EMBEDDING_DIM = 256  # at most 256; vectors stay frozen, unless the data file has none
 FILTERS = 64  # output channels of the convolution
 KERNEL_SIZE = 5  # words in a window
 POOL_SIZE = 4  # time steps merged into their maximum; must divide 8, see batches
@@ -37,7 +37,7 @@ LEARNING_RATE = 0.002
 BATCH_SIZE = 128
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
+SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 
 
 def load_data():

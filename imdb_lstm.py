@@ -25,7 +25,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 128  # at most 256; the data file's word vectors are frozen, random ones trained
+EMBEDDING_DIM = 128  # at most 256; vectors stay frozen, unless the data file has none
 LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the LSTM's input features dropped, the same at all time steps of a text
@@ -34,7 +34,7 @@ LEARNING_RATE = 0.006
 BATCH_SIZE = 128
 EPOCHS = 6  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
+SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 
 
 def load_data():

@@ -4,7 +4,7 @@
 # ///
 """Classification of IMDB movie reviews with pretrained vectors: python imdb_pretrained_lstm.py
 
-Test accuracy 91.0 ± 0.2 % with fastText vectors of IMDB's own training reviews.
+Test accuracy 91.0 ± 0.2 % with EMBEDDING_DIM = 256 and fastText of train; GloVe is not measured.
 """
 
 import datetime
@@ -35,7 +35,7 @@ LEARNING_RATE = 0.006
 BATCH_SIZE = 128
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
+SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 
 
 def load_data():

@@ -26,7 +26,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer text keeps its end
 VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
 # Model
-EMBEDDING_DIM = 256  # at most 256; the data file's word vectors are frozen, random ones trained
+EMBEDDING_DIM = 256  # at most 256; vectors stay frozen, unless the data file has none
 CELL = "GRU"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # hidden units in each direction; (64, 32) makes two layers
 BIDIRECTIONAL = True  # a second RNN reads each text from last word to first
@@ -37,7 +37,7 @@ LEARNING_RATE = 0.006
 BATCH_SIZE = 32
 EPOCHS = 12  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
-SEED = 1  # a run repeats exactly on one CPU with as many threads; on a GPU figures may vary
+SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 
 
 def load_data():
