@@ -162,8 +162,9 @@ def reading(networks):
 def draw_runs():
     networks = {script: Classifier(script) for script in NETWORKS}
     for script, recipe in NETWORKS.items():
-        if reproduce.read_run(networks[script].folder)["recipe"] != recipe:
-            raise DataError(f"{networks[script].folder} is not a run of the recipe {recipe}")
+        run = reproduce.read_run(networks[script].folder)
+        if (run["recipe"], run["seed"]) != (recipe, 1):
+            raise DataError(f"{networks[script].folder} is not a run of {recipe} with seed 1")
     for part in shapes, numbers, hidden_states:
         part(networks["imdb_lstm"])
     reading(networks)

@@ -144,7 +144,9 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
     with pytest.raises(DataError, match="no recipe has its code"):
         illustrate.main(["runs"])
-    monkeypatch.setattr(illustrate.reproduce, "read_run", lambda folder: {"recipe": "small"})
+    monkeypatch.setattr(
+        illustrate.reproduce, "read_run", lambda folder: {"recipe": "small", "seed": 1}
+    )
     for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS={"LSTM": "n"}).items():
         monkeypatch.setattr(illustrate, name, value)
     illustrate.main(["runs", "toy"])
