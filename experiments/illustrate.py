@@ -4,13 +4,15 @@
     python -m experiments.illustrate runs figures   these parts
 
 runs      shapes, probabilities after each word, hidden states: from the newest finished run of each
-          IMDB script in runs/, with its own constants (imdb_pretrained_lstm.py: with
-          data/fasttext.256d.vec)
+          IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py:
+          with data/fasttext.256d.vec)
 figures   test accuracies and curves from results/runs.jsonl; trains `overfit` if it is not there
 toy       accuracy and gradients of small networks on a task of their own, which are trained here
 
 A table stands in the page between <!-- NAME --> and <!-- end -->. docs/*.svg are drawn by hand.
 """
+
+import itertools
 
 import keras
 import numpy as np
@@ -144,7 +146,8 @@ def reading(networks):
     rows = [[f"`{script}.py`"] for script in networks]
     with plots.plot(DOCS / "reading", (9, 4), 2) as panels:
         for axes, sentence in zip(panels, PAIR):
-            for row, (script, classifier), marker in zip(rows, networks.items(), "os^DvPX"):
+            markers = itertools.cycle("os^Dv")
+            for row, (script, classifier), marker in zip(rows, networks.items(), markers):
                 [found] = answer(classifier, [sentence], with_words=True)
                 words, values = zip(*found["after_each_word"])
                 if found["class"] != classifier.classes[1]:

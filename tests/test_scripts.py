@@ -162,13 +162,13 @@ def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, scri
     assert f"{said} (IMDB: validation not by movie).\n" in capsys.readouterr().out
     assert model.layers[0].trainable  # random vectors are trained
     assert result["about"] == {"source": f"keras.datasets.{name}"} and "val_accuracy" in result
-    assert len(result["classes"]) == (46 if "reuters" in script.DATA_FILE else 2)
+    assert len(result["classes"]) == (46 if script is reuters_rnn else 2)
     words = (run_folder / "vocabulary.txt").read_text().split("\n")
     assert words == [f"word{number}" for number in range(300)]  # by rank
     loaded = script.load_data()[:2]
     pairs = [(list(text), label) for part in loaded for text, label in zip(*part)]
     with np.load(server.folder / f"{name}.npz", allow_pickle=True) as file:
-        ends = ("",) if "reuters" in script.DATA_FILE else ("_train", "_test")
+        ends = ("",) if script is reuters_rnn else ("_train", "_test")
         parts = [(file[f"x{end}"], file[f"y{end}"]) for end in ends]
     # 1 starts a text, rank 1 has id 4, and Keras takes the rarest word for an unknown one, 2.
     ids = {rank: rank + 3 for rank in range(1, 300)} | {300: 2}
