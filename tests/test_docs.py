@@ -144,9 +144,11 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
     with pytest.raises(DataError, match="no recipe has its code"):
         illustrate.main(["runs"])
-    monkeypatch.setattr(
-        illustrate.reproduce, "read_run", lambda folder: {"recipe": "small", "seed": 1}
-    )
+    found = {"recipe": "small", "seed": 2}
+    monkeypatch.setattr(illustrate.reproduce, "read_run", lambda folder: found)
+    with pytest.raises(DataError, match="not a run of small with seed 1"):
+        illustrate.main(["runs"])
+    found["seed"] = 1
     for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS={"LSTM": "n"}).items():
         monkeypatch.setattr(illustrate, name, value)
     illustrate.main(["runs", "toy"])
