@@ -18,13 +18,15 @@ four functions (code.py, without comments and docstrings) are unchanged; of runs
 the newest counts. Values are Python literals or words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell
 wants quotes around brackets).
 
-The table has one row per variant. "difference" is its mean validation accuracy minus that of the
-best variant, in points, with a 95% confidence interval; "=" marks an interval that includes 0. The
-intervals are those of Games and Howell (1976): Welch's test, corrected for the number of variants,
-because the best is chosen after the fact; of two variants it is Welch's interval. If all variants
-are equal, about 5% of the tables mark one as worse. The interval covers the variation between
-seeds, not that of the validation texts. For one seed, or seeds with equal accuracies, the binomial
-standard error of one accuracy takes its place.
+Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
+with one row per variant. The validation figures are those of the restored epoch, parameters include
+frozen word vectors, and s/epoch includes validation. "difference" is the variant's mean validation
+accuracy minus that of the best variant, in points, with a 95% confidence interval; "=" marks an
+interval that includes 0. The intervals are those of Games and Howell (1976): Welch's test,
+corrected for the number of variants, because the best is chosen after the fact; of two variants it
+is Welch's interval. If all variants are equal, about 5% of the tables mark one as worse. The
+interval covers the variation between seeds, not that of the validation texts. For one seed, or
+seeds with equal accuracies, the binomial standard error of one accuracy takes its place.
 """
 
 import ast
@@ -490,14 +492,17 @@ def format_table(table):
     return shown.to_string(index=False)
 
 
-def print_tables(tables):
-    """Prints the tables and what their marks mean; returns them as one pandas.DataFrame."""
+def print_tables(tables, common=""):
+    """Prints the tables and what their marks mean; returns them as one pandas.DataFrame.
+
+    `common` is added to the headings: the constants that were set for all variants.
+    """
     frames = []
     for variants in tables:
         table, run = tabulate(variants), variants[0][0]
         count = max(filter(None, table.pop("texts").fillna(0)), default=0)
         validation = f"; validation: {count:,.0f} texts" if count else ""
-        print(f"\n{run['source']}{validation}; accuracies in %")
+        print(f"\n{run['source']}{validation}; accuracies in %{common}")
         print(format_table(table))
         if "code" in table:
             print("code: these runs had other code of the script; compare the files code.py.")
@@ -558,9 +563,11 @@ def main(arguments=None):
     parser = command.parser(__doc__)
     parser.add_argument("words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="see above")
     parser.add_argument("--dry-run", action="store_true", help="list the runs, train nothing")
-    parser.add_argument("--csv", metavar="FILE", help="write the table to this file too")
+    parser.add_argument("--csv", metavar="FILE.csv", help="write the table to this file too")
     options = command.parse(parser, arguments)
     if options.csv:
+        if not options.csv.lower().endswith(".csv"):
+            parser.error(f"--csv writes CSV; give a name that ends in .csv, not {options.csv!r}")
         data_file.check_writable(options.csv)
     wanted = combinations(options.words) if options.words else []
     runs = finished_runs()
@@ -582,7 +589,8 @@ def main(arguments=None):
         raise DataError(f"{title}: its run has other constants or code than the script has now")
     if shown := [run for run in shown if run]:
         tables = sorted(group(shown), key=lambda variants: variants[0][0]["source"])
-        table = print_tables(tables)
+        common = [f"; {word}" for word in options.words if re.fullmatch(r"(?!SEED)\w+=[^,]*", word)]
+        table = print_tables(tables, "".join(common))
         if any(len(variants) > len(STYLES) for variants in tables):
             print(f"The plot has the best {len(STYLES)} variants of each table.")
         if draw(tables, "compare.png"):

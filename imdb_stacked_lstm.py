@@ -6,8 +6,7 @@
 
 Test accuracy 90.8 ± 0.1 %, majority class 50 %. A second layer gains nothing here: imdb_lstm.py
 reaches 90.7 ± 0.2 % (EMBEDDING_DIM 128) in about half the time per epoch.
-The layers: docs/how_recurrent_networks_work.md#stacked-layers
-"""
+The layers: docs/how_recurrent_networks_work.md#stacked-layers"""
 
 import datetime
 import inspect
@@ -24,7 +23,7 @@ from keras import datasets, layers
 DATA_FILE = "data/imdb.npz"  # from download_imdb.py or prepare_texts.py
 VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words become id 2, unknown
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
-VALIDATION_SIZE = 0.1  # fraction of train used for validation; 0: no early stopping, all EPOCHS run
+VALIDATION_SIZE = 0.1  # fraction of train; above 0.1: the vectors know its texts; 0: all EPOCHS run
 # Model
 EMBEDDING_DIM = 256  # at most 256; vectors stay frozen, unless the data file has none
 LSTM_UNITS = (64, 32)  # hidden units of each layer
@@ -52,7 +51,7 @@ def load_data():
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
         sys.exit(f"Cannot read {path}, which download_*.py or prepare_texts.py makes ({error}).")
-    print(f"No {path}: keras.datasets, with random word vectors (IMDB: validation not by movie).")
+    print(f"No {path}: keras.datasets, without word vectors (IMDB: validation not by movie).")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
     vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
     return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about
@@ -101,9 +100,12 @@ def build_model(vectors, trainable=False):
 def main():
     """Trains the model, evaluates it once on test, saves the run; returns model and history."""
     assert min(MAX_LENGTH, BATCH_SIZE, EPOCHS) >= 1, "MAX_LENGTH, BATCH_SIZE, EPOCHS: at least 1"
-    assert 0 <= DROPOUT <= 1 and 0 <= VALIDATION_SIZE < 1, "DROPOUT, VALIDATION_SIZE: 0 to 1"
+    assert 0 <= DROPOUT < 1 and 0 <= VALIDATION_SIZE < 1, "DROPOUT, VALIDATION_SIZE: 0 to below 1"
     keras.utils.set_random_seed(SEED)
     (x_train, y_train), (x_test, y_test), vocabulary, classes, stored, about = load_data()
+    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
+    train = batches(x_train[cut:], y_train[cut:])
+    val = batches(x_train[:cut], y_train[:cut]) if cut else None
     assert EMBEDDING_DIM <= stored.shape[1], f"EMBEDDING_DIM: at most {stored.shape[1]}"
     vectors = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM))
     vectors[: len(stored)] = stored[:VOCAB_SIZE, :EMBEDDING_DIM]
@@ -116,9 +118,6 @@ def main():
     folder.mkdir(parents=True)
     code = map(inspect.getsource, (load_data, batches, build_model, main))
     (folder / "code.py").write_text("\n\n".join(code), encoding="utf-8")
-    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
-    train = batches(x_train[cut:], y_train[cut:])
-    val = batches(x_train[:cut], y_train[:cut]) if cut else None
     stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     callbacks = [keras.callbacks.CSVLogger(folder / "history.csv"), stopping]
     history = model.fit(
@@ -144,5 +143,5 @@ def main():
 if __name__ == "__main__":
     if len(sys.argv) > 1 and "__file__" in globals():  # a notebook's arguments are ipykernel's
         print(__doc__)
-        sys.exit("--help" not in sys.argv)
+        sys.exit("--help" not in sys.argv and "No arguments: edit constants, or see compare.py")
     model, history = main()

@@ -228,7 +228,7 @@ def picture_html(path, alternative, draw, *arguments):
             plt.rcParams |= {"axes.facecolor": background, "figure.constrained_layout.use": True}
             figure = draw(*arguments)
             file = io.BytesIO()
-            figure.savefig(file, dpi=130, facecolor=background)
+            figure.savefig(file, dpi=130, facecolor=background, bbox_inches="tight")
             plt.close(figure)
         versions.append(file.getvalue())
     with data_file.replacing(str(path)) as file:

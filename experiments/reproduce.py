@@ -164,12 +164,13 @@ def report(runs):
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
 the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
-on Reuters. Seconds per epoch are those of the fastest seed. The machines were shared with other
-work, so that the seconds of different rows do not compare. Runs on an H100 are those of the same
-scripts on Keras's JAX or PyTorch backend, with a stand-in for `tf.data`.
+on Reuters. Seconds per epoch are those of the fastest seed. Other work ran on the
+machines, so the seconds of different rows are not comparable. `runs.jsonl` names the machine of
+each run. Runs on an H100 used the same scripts on Keras's JAX or PyTorch backend, with a
+replacement for `tf.data`.
 
-† {tools.EARLIER} of the scripts, whose published recipes had
-batches of texts of similar length and only the constants of the scripts.
+† {tools.EARLIER} of the scripts, whose models and batches
+differed: these rows do not compare with the others.
 
 Machines: {machines}.
 Data: {sources}.
@@ -194,7 +195,7 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
 
 ## Published recipes
 
-A recipe without a published figure was published without one, or with an approximate one.
+Published: the test accuracy in % that the source gives; none: it gives none, or an approximate one.
 
 {tools.table(["recipe", "script", "published", *columns, "source and notes"], published)}
 """

@@ -65,7 +65,8 @@ def main(arguments=None):
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(count, folder))
-    columns = "texts|table, MiB|data file, MiB|prepare, s|peak, MiB|train, s|peak, MiB".split("|")
+    columns = "texts", "table, MiB", "data file, MiB", "prepare, s", "peak memory, MiB"
+    columns += "train, s", "peak memory, MiB"
     text = f"""# Time and memory against the number of texts
 
 Written by `python -m experiments.scale`. The texts are generated, with a mean of {MEAN_WORDS} words

@@ -196,7 +196,14 @@ def test_a_failed_run_is_named_and_the_others_are_trained(call):
     with pytest.raises(DataError, match="^one DROPOUT=2: training failed .*DROPOUT: 0 to 1"):
         call("one", "DROPOUT=2,0")
     assert "one DROPOUT=0\n" in call.output.out and "test accuracy" in call.output.out
-    assert call("one", "DROPOUT=0") == []
+    assert call("one", "DROPOUT=0", "SEED=1") == []
+    assert "accuracies in %; DROPOUT=0\n" in call.output.out  # what all variants have is named too
+
+
+def test_a_table_is_written_as_csv_only(call):
+    with pytest.raises(SystemExit):
+        call("one", "--csv", "table.xlsx")
+    assert not pathlib.Path("table.xlsx").exists() and not pathlib.Path("runs").exists()
 
 
 def test_runs_without_validation_are_last_and_have_no_rank(call):
