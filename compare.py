@@ -11,12 +11,12 @@
     python compare.py imdb_lstm,imdb_bilstm LSTM_UNITS=32,64 EPOCHS=3
     python compare.py                                             all finished runs
 
-Trains each combination that has no finished run in runs/, in a process of its own, as if the
-constants had been edited. The same command again trains only what is missing; Ctrl-C loses only the
+Each combination without a finished run in runs/ is trained in its own process, as if the constants
+had been edited. The same command again trains only what is missing; Ctrl-C loses only the
 run in progress. A run is reused if its constants, the fingerprint of its data and the code of its
 four functions (code.py, without comments and docstrings) are unchanged; of runs with equal seeds
 the newest counts. Values are Python literals or words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell
-wants quotes around brackets).
+needs the quotes).
 
 Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
 with one row per variant. The validation figures are those of the restored epoch, parameters include
@@ -100,7 +100,9 @@ def fingerprint(path):
         with np.load(path) as file:
             return data_file.about_of(file)["fingerprint"]
     except Exception as error:  # which one depends on where the file is damaged
-        raise DataError(f"{path} is no data file of today's layout ({error})") from None
+        raise DataError(
+            f"{path} is damaged or from an earlier version ({error}); make it again"
+        ) from None
 
 
 def read_script(name):
@@ -505,7 +507,9 @@ def print_tables(tables, common=""):
         print(f"\n{run['source']}{validation}; accuracies in %{common}")
         print(format_table(table))
         if "code" in table:
-            print("code: these runs had other code of the script; compare the files code.py.")
+            print(
+                "code: the runs used different versions of the script; compare their code.py files."
+            )
         if (table.low < 0).any() and (table.high.dropna() >= 0).all():
             print("No variant is distinguishable from the best. More seeds narrow the intervals.")
         table.insert(0, "data", run["source"])
@@ -551,7 +555,9 @@ def draw(tables, path):
             axes.grid(alpha=0.3)
         source = variants[0][0]["source"].replace("$", r"\$")  # two would enclose a formula
         panels[0].set_title(source, fontsize=9, loc="left")
-        title = "thick: mean while all seeds train; thin: seeds; circles: restored epochs"
+        title = (
+            "thick: mean, until the first seed stops; thin: single seeds; circles: restored epochs"
+        )
         panels[1].set_title(title, fontsize=7, loc="right")
         panels[1].legend(fontsize=8)
     figure.savefig(path, dpi=150)
@@ -561,7 +567,9 @@ def draw(tables, path):
 
 def main(arguments=None):
     parser = command.parser(__doc__)
-    parser.add_argument("words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="see above")
+    parser.add_argument(
+        "words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="scripts; values of constants"
+    )
     parser.add_argument("--dry-run", action="store_true", help="list the runs, train nothing")
     parser.add_argument("--csv", metavar="FILE.csv", help="write the table to this file too")
     options = command.parse(parser, arguments)

@@ -4,7 +4,7 @@
 # ///
 """Writes the IMDB movie reviews to data/imdb.npz, which the training scripts read.
 
-    python download_imdb.py               the first of these that can be had:
+    python download_imdb.py               the first of these that is available:
                                             data/imdb.npz, if it already exists
                                             Stanford's aclImdb_v1.tar.gz (84 MB)
                                             Keras's imdb.npz and imdb_word_index.json (19 MB)
@@ -14,14 +14,14 @@
     python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, a zip
                                           of that folder, or Keras's imdb.npz
 
-IMDB is 25,000 reviews to train and 25,000 to test, half of them positive: Maas et al. 2011,
+IMDB has 25,000 training and 25,000 test reviews, half of them positive: Maas et al. 2011,
 "Learning Word Vectors for Sentiment Analysis", https://ai.stanford.edu/~amaas/data/sentiment/.
-Stanford's archive tells which reviews are of one movie, so that validation shares no movie with the
-rest of train. Keras's file does not: there validation accuracy is up to two points too high.
+Stanford's archive names the movie of each review, so that validation shares no movie with the rest
+of train. Keras's file does not: there validation accuracy is up to two points too high.
 
 The built-in sample is generated text, so that everything runs without a network: short English
 reviews in which only the order of the words decides the label. It shows that a network learns, not
-how well it reads.
+how accurate it is on real texts.
 """
 
 import os
@@ -104,10 +104,10 @@ def order_by_movie(movies):
     """Returns an order of the reviews in which the reviews of a movie are adjacent, and movies are
     shuffled.
 
-    Movies also fit exactly into each hundredth of the reviews as long as there are small ones left
-    to fill the gaps: a validation set of any whole percentage, cut off the front, then shares no
-    movie with the rest. IMDB's test set shares a single movie with train, and accuracy on a
-    validation set that shares many is up to two points too high.
+    A movie that does not fit into the current hundredth of the reviews waits for a later one, and
+    small movies fill the gap, as long as there are any. A validation set of a whole percentage, cut
+    off the front, then shares no movie with the rest. IMDB's test set shares one movie with train,
+    and accuracy on a validation set that shares many is up to two points too high.
 
     Args: `movies`, the movie of each review.
     """
@@ -137,7 +137,7 @@ def order_by_movie(movies):
 def from_keras():
     """Returns the data of Keras's files, in Keras's order."""
     print(
-        "Keras's file does not name the movies: validation accuracy will be up to 2 points high",
+        "Keras's file names no movies: validation accuracy will be up to 2 points too high",
         file=sys.stderr,
     )
     return fetch.from_keras("imdb", KERAS_HASHES, CLASSES, "IMDB from Keras's imdb.npz")
@@ -153,7 +153,7 @@ def from_path(path):
 
 
 def is_whole(data):
-    """Tells whether the data are IMDB, whole."""
+    """Tells whether the number and lengths of the reviews are those of IMDB."""
     for part, known in KNOWN.items():
         lengths = data[f"{part}_lengths"]
         if (len(lengths), round(lengths.mean(), 5), lengths.max(), lengths.min()) != known:

@@ -4,7 +4,7 @@
 # ///
 """Writes the Reuters newswires to data/reuters.npz, which reuters_rnn.py reads.
 
-    python download_reuters.py               the first of these that can be had:
+    python download_reuters.py               the first of these that is available:
                                                data/reuters.npz, if it already exists
                                                Keras's reuters.npz and word index (3 MB)
                                                the built-in sample, which is not Reuters
@@ -18,10 +18,10 @@ test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters2157
 The rule is that of Keras's file: the topic is the first one listed, and topics with 15 wires or
 more are kept.
 
-This well-known data set has a flaw, kept here so that figures compare: the text is the first body
-found after the topics, and 975 wires have none. They carry the body of the next wire, whose topic
-may be another. So the texts of 237 test wires are in train too, those of 126 under other topics
-only.
+This data set has a known flaw, kept here so that results are comparable: the text is the first body
+after the topics. 975 newswires have no body, so they get that of the next newswire, which may have
+another topic. As a result, the texts of 237 test wires are also in train, 126 of them only with
+other topics.
 
 The built-in sample is generated text, so that everything runs without a network: short wires that
 name two topics, and only the order of the words decides which one they are about.
@@ -78,7 +78,7 @@ def from_files(files, source):
     """Returns the data of .sgm files, in random order; the last fifth is the test set."""
     texts, labels = wires(files)
     if len(texts) < 2:
-        raise DataError(f"{source}: no newswires in reut2-000.sgm and so on")
+        raise DataError(f"{source}: no newswires found in reut2-000.sgm to reut2-021.sgm")
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(texts))
     texts, labels = [texts[row] for row in order], np.array(labels)[order]
     cut = int(len(texts) * (1 - TEST_FRACTION))

@@ -24,7 +24,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
 VALIDATION_SIZE = 0.1  # fraction of train; above 0.1: the vectors know its texts; 0: all EPOCHS run
 # Model
-EMBEDDING_DIM = 128  # at most 256; vectors stay frozen, unless the data file has none
+EMBEDDING_DIM = 128  # at most 256, vectors frozen; without a data file random ones are trained
 LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the LSTM's input features dropped, the same at all time steps of a text
@@ -37,7 +37,7 @@ SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results 
 
 
 def load_data():
-    """Returns (x_train, y_train), (x_test, y_test), vocabulary, classes, vectors, about."""
+    """Returns (texts as ids, labels) of train and of test, vocabulary, classes, vectors, about."""
     path = pathlib.Path(DATA_FILE)
     try:
         if path.exists():

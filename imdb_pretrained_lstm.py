@@ -39,7 +39,7 @@ SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results 
 
 
 def load_data():
-    """Returns (x_train, y_train), (x_test, y_test), vocabulary, classes, vectors, about."""
+    """Returns (texts as ids, labels) of train and of test, vocabulary, classes, vectors, about."""
     path = pathlib.Path(DATA_FILE)
     try:
         if path.exists():

@@ -6,17 +6,17 @@
 
     python predict.py imdb_lstm "A film I will never forget."    newest finished run of a script
     python predict.py runs/imdb_lstm-20261125-143000-123456 "A film I will never forget."
-    python predict.py imdb_lstm < texts.txt                      one text a line
+    python predict.py imdb_lstm < texts.txt                      one text per line
     python predict.py imdb_lstm --table reviews.csv --text review --output answers.csv
     python predict.py imdb_lstm --words "..."                    probability after each word
-    python predict.py imdb_lstm --json "..."                     one JSON object a text
+    python predict.py imdb_lstm --json "..."                     one JSON object per text
 
-Prints the most probable class of each text, or the three most probable ones of more than two.
+Prints the most probable class of each text; with more than two classes, the three most probable.
 
 --table reads what prepare_texts.py reads: CSV and other text with separators, JSON, parquet, Excel;
 also as .gz, .bz2 or .zip. It writes all rows in order, with all columns and two more, class and
 probability (predicted_class and predicted_probability if one of these exists), which are empty for
-a text without words. Without --output they go to standard output. Answers are CSV in UTF-8, with
+a text without words. Without --output they go to standard output. The output is CSV in UTF-8, with
 commas, or with tabs if OUTPUT ends in .tsv.
 """
 
@@ -66,7 +66,7 @@ class Classifier:
         try:
             self.result = json.loads((self.folder / "result.json").read_bytes())
             if "about" not in self.result:
-                raise ValueError("it is from a run of an earlier version; train again")
+                raise ValueError("the run is from an earlier version; train again")
             # Data of keras.datasets, or of an earlier version, names no rule.
             self.rule = self.result["about"].get("words", "keras")
             if self.rule not in RULES:
@@ -134,13 +134,16 @@ class Classifier:
         return np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
 
     def batch(self, texts):
-        """Returns the same for texts that are padded to one width, that of the longest."""
+        """Returns the class probabilities of texts padded to the longest one: (texts, classes).
+
+        Raises DataError if an output is NaN or outside 0 to 1.
+        """
         # predict_on_batch is faster than `predict` here.
         output = np.asarray(self.model.predict_on_batch(self.pad(texts)))
         if output.shape[1] == 1:  # of two classes, the probability of the second
             output = np.hstack([1 - output, output])
         if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN
-            raise DataError("the model's outputs are not probabilities")
+            raise DataError("the model's outputs are not probabilities (NaN or outside 0 to 1)")
         return output
 
 
@@ -189,7 +192,7 @@ def standard_input():
     if sys.stdin is None:
         raise DataError("there is no standard input; give texts as arguments")
     if sys.stdin.isatty():
-        print("Type one text a line; end with Ctrl-D (Windows: Ctrl-Z, Enter).", file=sys.stderr)
+        print("Type one text per line; end with Ctrl-D (Windows: Ctrl-Z, Enter).", file=sys.stderr)
     for number, line in enumerate(sys.stdin.buffer, 1):
         text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
         if "\ufffd" in text:  # what "replace" puts in
@@ -203,22 +206,26 @@ def main(arguments=None):
     add("run", metavar="RUN", help="a script's name or a run's folder")
     add("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
     add("--words", action="store_true", help="the probability after each word")
-    add("--json", action="store_true", help="one JSON object a text")
-    add("--as-text", action="store_true", help="even if it seems to be a file's name or a table")
+    add("--json", action="store_true", help="one JSON object per text")
+    add("--as-text", action="store_true", help="classify TEXT even if it looks like a file name")
     of_table = parser.add_argument_group("with --table, as in prepare_texts.py")
     add = of_table.add_argument
     add("--table", metavar="FILE", help="classify the texts of a table")
-    add("--text", metavar="NAME", help="column of texts, or several, to be joined: title,body")
+    add("--text", metavar="NAME", help="text column, or several to join: title,body")
     add("--output", metavar="OUTPUT", help="a .csv or .tsv file; default: standard output")
-    add("--no-header", dest="header", action="store_false", help="line 1 is a row, not names")
-    add("--encoding", metavar="NAME", help="of the table (default: UTF-8 or UTF-16, as found)")
-    add("--quotes", choices=tables.QUOTES, help="what quotation marks are (default: as found)")
+    add("--no-header", dest="header", action="store_false", help="line 1 is data, not column names")
+    add(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of the table (default: UTF-8 or UTF-16, detected)",
+    )
+    add("--quotes", choices=tables.QUOTES, help="meaning of quotation marks (default: detected)")
     options = command.parse(parser, arguments)
     if options.table:
         answer_table(parser, options)
         return
     if options.text or options.output or options.encoding or options.quotes or not options.header:
-        parser.error("--text, --output and so on need --table")
+        parser.error("--text, --output, --no-header, --encoding and --quotes need --table")
     from_input = options.texts in ([], ["-"])
     if not from_input and not options.as_text:
         answers.check_texts(options.texts, options.run)
@@ -236,9 +243,9 @@ def main(arguments=None):
 
 
 def answer_table(parser, options):
-    """Answers the texts of a table; see `main`."""
+    """Classifies the texts of a table and writes it with two more columns."""
     if options.texts or options.words or options.json or options.as_text:
-        parser.error("--table excludes TEXT, --words, --json and --as-text")
+        parser.error("--table cannot be combined with TEXT, --words, --json or --as-text")
     if options.output and not options.output.lower().endswith((".csv", ".tsv")):
         parser.error(f"OUTPUT must end in .csv or .tsv, not {options.output}")
     table, text_at = answers.open_table(options)  # before the model, which takes seconds

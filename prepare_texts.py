@@ -7,8 +7,8 @@
     python prepare_texts.py tickets.csv                 a table; its columns are found by name
     python prepare_texts.py tickets.tsv --text title,body --label queue    or named
     python prepare_texts.py sms.tsv --no-header --text 2 --label 1         or numbered from 1
-    python prepare_texts.py tickets                     a folder: a sub-folder of texts a class
-    python prepare_texts.py train.csv --test test.csv   with a test part of your own
+    python prepare_texts.py tickets                     a folder: one sub-folder of texts per class
+    python prepare_texts.py train.csv --test test.csv   with your own test set
 
 The first of these writes data/tickets.npz. In a script set DATA_FILE = "data/tickets.npz" and
 nothing else: the IMDB scripts classify into two classes, reuters_rnn.py into any number. Classes
@@ -17,8 +17,8 @@ the second.
 
 A table is text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or |, JSON (lines, or an
 array of objects), fastText's lines with __label__, a parquet or an Excel file; also as .gz, .bz2
-or .zip of one file. Where no test part is given, a fifth of each class, chosen at random, becomes
-it. A folder may hold train and test (and validation), each with the folders of the classes.
+or .zip of one file. Without a test set, a random fifth of each class becomes it. A folder may hold
+train and test (and validation), each with the folders of the classes.
 
 The report accounts for every row. Labels that differ in case, outer spaces or as 1 and 1.0 are one
 class. Rows without words or without a label (empty, or nan) are left out and counted.
@@ -90,10 +90,10 @@ def texts_in_table(table, options):
             )
             if not named and not tables.is_usual(label_name, tables.LABEL_NAMES):
                 raise DataError(
-                    f"{where}: the label is {label!r}, as in line 1. If line 1 is a row, and does "
-                    "not name the columns: --no-header"
+                    f"{where}: the label is {label!r}, the column name in line 1. If line 1 is "
+                    "data: --no-header; otherwise remove this row"
                 )
-            reason = "the names of the columns again"
+            reason = "repeated column names"
         elif not label:
             reason = "without a label"
         elif label.lower() in ("nan", r"\n"):  # the latter is MySQL's
@@ -101,12 +101,12 @@ def texts_in_table(table, options):
         elif label.lower() in folders.UNLABELLED:
             reason = f"with the label {label}, without a class"
         elif "\n" in label or "\r" in label:
-            raise DataError(f"{where}: the label is of several lines")
+            raise DataError(f"{where}: the label has several lines; is it the right column?")
         yield "train", text, label, where, reason
     if cut:
         joined = ",".join(str(at + 1) for at in [*text_at, *beyond] if at != label_at)
         print(
-            f"{cut:,} rows have more in columns without a name, which is left out. To join it: "
+            f"{cut:,} rows have more cells, in unnamed columns, which are left out. To join them: "
             f"--text {joined}",
             file=sys.stderr,
         )
@@ -166,13 +166,13 @@ def collect(path, options, encoder, classes):
 
 
 def by_name(names):
-    """Returns class names in order: that of numbers where all are numbers, else the alphabet's."""
+    """Returns class names in numerical order if all are numbers, otherwise alphabetically."""
     numbers = all(map(NUMBER.fullmatch, names))
     return sorted(names, key=float) if numbers else sorted(names)
 
 
 def split(labels, fraction, random):
-    """Returns the rows of train and of test: `fraction` of each class, at least one, is test."""
+    """Returns the rows of train and of test, stratified; train keeps a text of each class."""
     test = np.zeros(len(labels), dtype=bool)
     for number in np.unique(labels):
         rows = random.permutation(np.flatnonzero(labels == number))
@@ -242,25 +242,25 @@ def prepare(options):
 def main(arguments=None):
     parser = command.parser(__doc__)
     add = parser.add_argument
-    add("path", metavar="PATH", help="a table, or a folder of classes")
+    add("path", metavar="PATH", help="a table, or a folder with a sub-folder per class")
     add("output", nargs="?", metavar="OUTPUT", help="default: data/ and PATH's name")
     test = parser.add_mutually_exclusive_group()
     test.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
     test.add_argument("--test-size", type=float, default=0.2, metavar="FRACTION",
-                      help="that becomes test (default: 0.2)")  # fmt: skip
-    add("--seed", type=int, default=1, help="of the split and the order (default: 1)")
-    add("--text", metavar="NAME", help="column of texts, or several, to be joined: title,body")
-    add("--label", metavar="NAME", help="column of classes")
-    add("--no-header", dest="header", action="store_false", help="line 1 is a row, not names")
-    add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, as found)")
-    add("--quotes", choices=tables.QUOTES, help="what quotation marks are (default: as found): "
-        "csv, around cells; backslash, inside cells with a backslash; letters")  # fmt: skip
+                      help="fraction of each class for test (default: 0.2)")  # fmt: skip
+    add("--seed", type=int, default=1, help="seed of split and shuffling (default: 1)")
+    add("--text", metavar="NAME", help="text column, or several to join: title,body")
+    add("--label", metavar="NAME", help="column of labels")
+    add("--no-header", dest="header", action="store_false", help="line 1 is data, not names")
+    add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, detected)")
+    add("--quotes", choices=tables.QUOTES, help="what quotation marks mean (default: detected): "
+        "csv, around cells; backslash, inside too; letters, ordinary characters")  # fmt: skip
     options = command.parse(parser, arguments)  # OUTPUT may follow an option
     target = options.output or default_target(options.path)
     try:
         "".encode(options.encoding or "utf-8")
     except (LookupError, UnicodeError):
-        parser.error(f"there is no encoding {options.encoding!r}")
+        parser.error(f"unknown encoding {options.encoding!r}")
     if not 0 < options.test_size < 1:
         parser.error("--test-size must be between 0 and 1")
     if options.seed < 0:
@@ -270,7 +270,7 @@ def main(arguments=None):
     for path in filter(None, [options.path, options.test]):
         programs.check(path, "prepare_texts.py")
     if os.path.exists(target) and not str(data_file.read(target)["source"]).startswith("own texts"):
-        raise DataError(f"{target} holds other data: name another file, or delete it")
+        raise DataError(f"{target} is not from prepare_texts.py: name another file, or delete it")
     data_file.check_writable(target)
     data, lines = prepare(options)
     data_file.write(target, data)
@@ -282,7 +282,7 @@ def report(target, data, lines):
     data_file.print_counts(target, data)
     classes = bytes(data["classes"]).decode().split("\n")
     counts = [np.bincount(data[f"y_{part}"], minlength=len(classes)) for part in ("train", "test")]
-    print(f"classes: {len(classes)}, with these texts in train and test")
+    print(f"{len(classes)} classes; number of texts in train and in test:")
     for name, train, test in zip(classes, *counts):
         print(f"  {name:20} {train:9,} {test:9,}")
     print("\n".join(lines))

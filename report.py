@@ -12,8 +12,9 @@
 
 Reads the test part of the data file that the run was trained on and classifies it again. Prints
 accuracy with a 95% interval (Wilson's), the majority-class baseline, and precision, recall and F1
-of each class, of many classes the ten with the lowest F1. Writes into the run's folder report.html,
-a page that needs no other file, and its plots: curves.png, confusion.png, reliability.png.
+of each class; with more than ten classes, of the ten with the lowest F1. Writes report.html, a page
+that needs no other file, into the run's folder, and its plots: curves.png, confusion.png,
+reliability.png.
 """
 
 import base64
@@ -149,7 +150,7 @@ def advise(scores, y_train, classes, constants):
 
 
 def short_name(name):
-    """Returns a class's name for a plot: short, and no formula, which two $ would make of it."""
+    """Returns a class's name for a plot: at most 20 characters, $ escaped (no formulas)."""
     name = " ".join(name.split())
     return (name if len(name) <= 20 else name[:19] + "…").replace("$", r"\$")
 

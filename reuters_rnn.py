@@ -25,7 +25,7 @@ VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words bec
 MAX_LENGTH = 400  # words per text; a longer text keeps its end
 VALIDATION_SIZE = 0.1  # fraction of train; above 0.1: the vectors know its texts; 0: all EPOCHS run
 # Model
-EMBEDDING_DIM = 256  # at most 256; vectors stay frozen, unless the data file has none
+EMBEDDING_DIM = 256  # at most 256, vectors frozen; without a data file random ones are trained
 CELL = "GRU"  # "SimpleRNN", "GRU" or "LSTM"
 UNITS = (64,)  # hidden units in each direction; (64, 32) makes two layers
 BIDIRECTIONAL = True  # a second RNN reads each text from last word to first
@@ -40,7 +40,7 @@ SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results 
 
 
 def load_data():
-    """Returns (x_train, y_train), (x_test, y_test), vocabulary, classes, vectors, about."""
+    """Returns (texts as ids, labels) of train and of test, vocabulary, classes, vectors, about."""
     path = pathlib.Path(DATA_FILE)
     try:
         if path.exists():

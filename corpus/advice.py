@@ -9,7 +9,7 @@ from corpus import DataError
 # Constants of the training scripts by default.
 MAX_LENGTH, VALIDATION_SIZE = 400, 0.1
 BATCH_SIZES = {"two": 128, "more": 32}  # of the IMDB scripts, and of reuters_rnn.py
-# Advised: steps an epoch, and epochs where early stopping would have few texts to judge by.
+# Advised: minimum steps per epoch; epochs without early stopping, where validation has few texts.
 STEPS, EPOCHS = 20, 20
 FEW = 10  # texts of a class that are too few to learn from
 MISSING = {"na", "n/a", "none", "null"}  # labels that often stand for a missing one
@@ -75,8 +75,8 @@ def on_twins(texts, labels, train, test):
     other = sum(labels[row] != seen[hash(texts[row].tobytes())] for row in twins)
     line = f"{len(twins):,} of {len(test):,} test texts are in train too"
     return [
-        f"{line}: test accuracy is too high. Remove texts that occur twice"
-        + (f"; {other:,} of these have another label there" if other else "")
+        f"{line}: test accuracy is too high. Remove the duplicates"
+        + (f"; {other:,} of them have another label there" if other else "")
     ]
 
 
@@ -92,13 +92,15 @@ def on_constants(counts, classes, batch, validation, weigh):
         given = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
         if len(classes) > 10:
             given = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
-        lines.append(f"rare classes should count more: in model.fit add class_weight={given}")
+        lines.append(
+            f"class weights: add class_weight={given} to model.fit, so that rare classes count more"
+        )
     rest = total - round(total * validation)
     few = -(-rest // batch) < STEPS
     if few:
         fit = 1 << (max(1, total // STEPS).bit_length() - 1)  # a power of two
         lines.append(
-            f"few texts: steps an epoch are {-(-rest // batch)}, too few to learn much. Set "
+            f"few texts: {-(-rest // batch)} steps per epoch are too few to learn much. Set "
             f"BATCH_SIZE = {fit}, EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
         )
     elif weigh and rest // batch < 5 * STEPS and counts.min() * validation < FEW and validation:
@@ -130,8 +132,8 @@ def on_training(x_train, y_train, classes, validation):
     uneven = counts.max() >= 4 * counts.min() and counts.max() > count / 2
     if uneven:
         lines.append(
-            f"uneven classes: {classes[counts.argmax()]!r} alone is {counts.max() / count:.0%} of "
-            "train, so that accuracy says little; look at the recall of each class"
+            f"imbalanced classes: {classes[counts.argmax()]!r} is {counts.max() / count:.0%} of "
+            "train, so accuracy is not informative; look at the recall of each class"
         )
     batch = BATCH_SIZES["two" if len(classes) == 2 else "more"]
     lines += on_constants(counts, classes, batch, size, uneven)
@@ -142,7 +144,7 @@ def on_training(x_train, y_train, classes, validation):
         fit = int(np.ceil(np.percentile(lengths, 90) / 100) * 100)
         lines.append(
             f"long texts: {(lengths > MAX_LENGTH).mean():.0%} have more than MAX_LENGTH = "
-            f"{MAX_LENGTH} words, of which the last are read. MAX_LENGTH = {fit} keeps nine "
+            f"{MAX_LENGTH} words; only the last are read. MAX_LENGTH = {fit} keeps nine "
             "tenths of the texts whole; an epoch takes longer in proportion"
         )
     return lines

@@ -37,7 +37,7 @@ def open_table(options):
     try:
         "".encode(options.encoding or "utf-8")
     except (LookupError, UnicodeError):
-        raise DataError(f"there is no encoding {options.encoding!r}") from None
+        raise DataError(f"unknown encoding {options.encoding!r}") from None
     table = tables.read(path, options.encoding, options.quotes, options.header)
     text_at = tables.find(table, options.text, tables.TEXT_NAMES, "--text")
     return table, text_at

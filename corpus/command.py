@@ -97,10 +97,10 @@ def download(name, documentation, sources, from_path, sample, is_whole, argument
         print(f"This is the built-in sample, generated text that is NOT {name}.", file=sys.stderr)
         print(f"For {name}, with a network: {again} --no-sample", file=sys.stderr)
     elif is_whole(data):
-        print(f"These are the known counts of {name}.")
+        print(f"The counts match those of {name}.")
     else:
         print(
-            f"These are NOT the known counts of {name}: something is missing or changed.",
+            f"The counts do NOT match those of {name}: texts are missing or changed.",
             file=sys.stderr,
         )
 
@@ -110,7 +110,7 @@ def is_sample(data):
 
 
 def own_copy(name, path, from_path, is_whole):
-    """Returns the data of a user's copy; what is not the whole corpus does not pass for it."""
+    """Returns the data of a user's copy; the source tells if it is not the complete corpus."""
     path = os.path.abspath(path)
     if not os.path.exists(path):
         raise DataError(f"there is no file or folder {path}")
@@ -121,7 +121,7 @@ def own_copy(name, path, from_path, is_whole):
 
 
 def first_of(name, sources, again, sample):
-    """Returns the data of the first source that can be had, else the sample (None: DataError).
+    """Returns the data of the first source that is available, else the sample (None: DataError).
 
     The error, or the message before the sample, says what went wrong with each source and what to
     do about it.
@@ -133,13 +133,13 @@ def first_of(name, sources, again, sample):
             return get()
         except DataError as error:
             reasons.append(f"  {url}\n    {error}")
-            print(f"not from {url}: {error}", file=sys.stderr, flush=True)
+            print(f"cannot fetch {url}: {error}", file=sys.stderr, flush=True)
     lower = name.lower()
     advice = "\n".join([
         f"{name} cannot be fetched:",
         *reasons,
-        "What helps:",
-        f"  Fetch it with a browser, then: {again} PATH-OF-THE-FILE",
+        "What to do:",
+        f"  Download it in a browser, then: {again} PATH-OF-THE-FILE",
         f"  ({lower}.npz needs {fetch.KERAS_URL}{lower}_word_index.json beside it.)",
         f"  Files are kept in {fetch.cache()}; KERAS_HOME (environment) names another folder.",
         "  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.",
@@ -148,7 +148,7 @@ def first_of(name, sources, again, sample):
     if sample is None:
         raise DataError(advice)
     print(
-        f"{advice}\nThe built-in sample is used instead, so that everything runs all the same.",
+        f"{advice}\nThe built-in sample is used instead: the scripts run without a network.",
         file=sys.stderr,
     )
     return sample()

@@ -2,7 +2,7 @@
 
 A data file is a .npz file of plain arrays, no pickles:
 
-    x_train        (words,)           int32, ids of all training texts end to end (corpus/words.py)
+    x_train        (words,)           int32, ids of training texts, concatenated (corpus/words.py)
     train_lengths  (texts,)           int32, the number of ids of each text
     y_train        (texts,)           int64, the labels
     x_test, test_lengths, y_test      the same for test
@@ -11,9 +11,9 @@ A data file is a .npz file of plain arrays, no pickles:
     source         ()                 text, one line that says where the data come from
     vectors        (ids, directions)  float32, word vectors, see corpus.words.count_vectors
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
-                                      SHA-256 of the arrays but source, and of how the vectors are
-                                      made; words, a key of corpus.words.RULES; vectors, how they
-                                      are made
+                                      SHA-256 of corpus.words.VECTORS and of the arrays in ARRAYS;
+                                      words, the word rule, a key of corpus.words.RULES; vectors,
+                                      how the word vectors are made
 """
 
 import contextlib
@@ -55,8 +55,8 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
     for name in ARRAYS:
         digest.update(data[name])
     about = {"fingerprint": digest.hexdigest()[:16], "words": rule, "vectors": words.VECTORS}
-    # Counted on the texts in front too, they would know the neighbours of each rare word there, and
-    # validation, which the scripts cut off the front, would be more accurate than test.
+    # The first texts become validation in the scripts. Vectors that were counted on them too would
+    # make validation accuracy higher than test accuracy.
     front = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
     data["vectors"] = words.count_vectors(data["x_train"][front:])
     return with_source(data | {"about": np.array(json.dumps(about))}, source)
@@ -83,14 +83,14 @@ def about_of(data):
 
 
 def write(path, data):
-    """Writes a data file whole or not at all: no reader ever meets half a file."""
+    """Writes a data file atomically: a reader sees the old file or the new one."""
     with replacing(path) as file:
         np.savez(file, **data)
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Opens a new file for bytes, which takes the place of `path` once it is whole."""
+    """Opens a temporary file for bytes, which replaces `path` atomically when it is complete."""
     folder = os.path.dirname(path) or "."
     temporary = None
     try:
@@ -116,7 +116,7 @@ def replacing(path):
 
 
 def check_writable(path):
-    """Raises DataError before minutes are spent on a file that could not be saved."""
+    """Raises DataError if the folder of `path` is not writable: call it before long work."""
     folder = os.path.dirname(path) or "."
     try:
         os.makedirs(folder, exist_ok=True)
@@ -146,7 +146,7 @@ def read(path):
         if data[name].dtype != dtype or data[name].ndim != 1:
             raise DataError(
                 f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, "
-                f"not a row of {dtype}"
+                f"not one-dimensional {dtype}"
             )
     for part in "train", "test":
         x, lengths, y = data[f"x_{part}"], data[f"{part}_lengths"], data[f"y_{part}"]
@@ -160,7 +160,7 @@ def read(path):
                 f"{path} is damaged: the lengths of {part} do not fit its texts or labels"
             )
     if data.get("vectors", np.array(0)).ndim != 2:
-        raise DataError(f"{path} is damaged: vectors is missing or no table")
+        raise DataError(f"{path} is damaged: vectors is missing or not two-dimensional")
     try:
         about = about_of(data)
         about["source"]
@@ -177,8 +177,7 @@ def earlier(path, data, what):
     name = os.path.splitext(os.path.basename(path))[0]
     program = "prepare_texts.py" if own else f"download_{name}.py"
     return DataError(
-        f"{path} has the layout of an earlier version, {what}: "
-        f"move it away and make a new one with {program}"
+        f"{path} is from an earlier version, {what}: move it away and make a new one with {program}"
     )
 
 
@@ -192,4 +191,4 @@ def print_counts(path, data):
         print(f"{part:5}  {len(lengths):7,}  {mean:11.5f}  {longest:7,}  {shortest:8,}")
     rows, directions = data["vectors"].shape
     print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
-    print(f"word vectors: {directions} directions for the {rows:,} most frequent ids")
+    print(f"word vectors: {directions} dimensions, for the {rows:,} most frequent ids")

@@ -27,9 +27,9 @@ def digest(path, like):
 def fetch(url, file_hash):
     """Returns the path of a file in Keras's cache, fetched if it is not there yet.
 
-    A file that is there with another hash is not ours to delete (Keras would): DataError names it.
-    A fetched file gets its name only after its hash was found right, so that an interrupted
-    transfer never passes for a whole file. A transfer that broke off is tried a second time.
+    Raises DataError if the cache has a file of this name with another hash; the file is kept (Keras
+    would delete it). A download gets its final name only after its hash is checked, so that an
+    interrupted one is never used. It is tried a second time.
     """
     path = os.path.join(cache(), os.path.basename(url))
     if os.path.exists(path):
@@ -47,7 +47,7 @@ def fetch(url, file_hash):
         os.makedirs(cache(), exist_ok=True)  # else Keras would put the file elsewhere
     except OSError as error:
         raise DataError(
-            f"{error}; the environment variable KERAS_HOME names another place"
+            f"{error}; set the environment variable KERAS_HOME to another folder"
         ) from None
     part = f"{path}.{os.getpid()}.part"  # so that two downloads at once do not collide
     for last_try in False, True:

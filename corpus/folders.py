@@ -40,7 +40,7 @@ def parts(path):
     holding = [name for name in roles if inner[name]]
     same = len({frozenset(inner[name]) for name in holding}) == 1
     if holding == names and same:
-        # A single part, whatever its name, is divided like a folder of classes.
+        # Without a part for train, the texts of all parts are split at random.
         return roles if "train" in roles.values() else dict.fromkeys(roles, "train")
     if len(roles) == len(names) > 1 and not holding:
         if command := of_tables(path, roles):
@@ -56,8 +56,8 @@ def parts(path):
         )
         raise DataError(
             f"{path}: are its folders parts (train, test) or classes? Parts hold the same classes, "
-            f"and nothing else is beside them; a class has another name. {named}. To take one "
-            f"alone: python prepare_texts.py {shlex.quote(os.path.join(path, holding[0]))}"
+            f"with no other folder beside them; otherwise rename the class. {named}. To read one "
+            f"of them: python prepare_texts.py {shlex.quote(os.path.join(path, holding[0]))}"
         )
     return {}
 

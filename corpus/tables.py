@@ -2,7 +2,8 @@
 
 `read` finds the format by content: delimited text, JSON, fastText's lines, parquet or Excel, also
 as .gz, .bz2 or a .zip of one file. Every cell is a string, spelt as in the file. Delimited text,
-JSON and fastText need Python alone; all but Excel is read as a stream.
+JSON and fastText need Python alone. Excel, compressed parquet and a file that is one JSON value are
+loaded whole; the rest is read as a stream.
 """
 
 import bz2
@@ -272,13 +273,13 @@ def decoding_error(path, content, encoding):
         if name.startswith(("utf-16", "utf-32")):
             return DataError(f"{start}The file is damaged or incomplete: fetch or save it again")
         if re.match("(?i)shift|sjis|euc|gb|big5|cp9|iso.?2022", name):
-            return DataError(f"{start}Try a wider one: --encoding cp932 (Japanese), gb18030 "
-                             "(Chinese), big5hkscs or cp949 (Korean)")  # fmt: skip
+            return DataError(f"{start}Try a larger character set: --encoding cp932 (Japanese), "
+                             "gb18030 (Chinese), big5hkscs or cp949 (Korean)")  # fmt: skip
         if name != "utf-8":
             return DataError(f"{start}Try another one, for instance: --encoding latin-1")
         if not before.isascii():  # naming another encoding would spoil these
             return DataError(
-                f"{start}The letters before it are, so the file mixes encodings: correct the line, "
+                f"{start}The text before it is, so the file mixes encodings: correct the line, "
                 "or remove such bytes: iconv -f utf-8 -t utf-8 -c FILE > NEW"
             )
         high = sum(byte > 127 for byte in content[:HEAD])
@@ -376,7 +377,7 @@ def find_separator(sample):
 
 
 def find_quotes(layout, escaped):
-    """Returns the Layout with what quotation marks are in a file; it is wrong in none of its rows.
+    """Returns a Layout that reads every row; detects the meaning of quotation marks.
 
     Args: `layout`, a function from one of QUOTES to a Layout; `escaped`, whether a mark has a
     backslash in front anywhere.
@@ -396,7 +397,7 @@ def find_quotes(layout, escaped):
     if (problem or plain.spaced) and plain.separator in ",;":
         other = layout("spaced")
         if not other.problem() and not other.glued():
-            other.notes.append("spaces behind separators are left out")
+            other.notes.append("spaces after separators are removed")
             return other
     if not problem and not glued:
         return plain
@@ -405,12 +406,12 @@ def find_quotes(layout, escaped):
     if as_letters:
         raise DataError(
             (f"{glued} If that is right: --quotes csv." if glued else f"{problem}.{advice}")
-            + f" Read as letters, the marks do not fit either: {as_letters}"
+            + f" Read as ordinary characters, they do not fit either: {as_letters}"
         )
     if glued and not plain.telling:
         raise DataError(f"{glued} If they are one: --quotes csv; if not: --quotes letters")
     reason = (problem or glued).split(". ")[0].removesuffix(".")
-    letters.notes.append(f"quotation marks are read as letters, each line as a row: {reason}")
+    letters.notes.append(f"quotation marks are ordinary characters, each line a row: {reason}")
     return letters
 
 
@@ -513,7 +514,7 @@ class Layout:
         return None
 
     def glued(self):
-        """Returns which row seems to be several that a stray quotation mark glues, None if none.
+        """Returns which row seems to be several, joined by a stray quotation mark; None if none.
 
         A text of several lines may well contain separators. But where most of its lines have the
         cells of a row, and of these the columns with few different cells have known ones, a mark
@@ -525,8 +526,8 @@ class Layout:
             alike = sum(self.is_like_a_row(line) for line in taken) if len(taken) > 1 else 0
             if alike > 1 and 2 * (alike - 1) >= len(taken) - 1:
                 return (
-                    f"{self.path}, line {number:,}: a quotation mark glues {len(taken):,} lines "
-                    "into a row, and most of them look like rows of their own."
+                    f"{self.path}, line {number:,}: a quotation mark joins {len(taken):,} lines "
+                    "into one row, and most of them look like rows of their own."
                 )
         return None
 
@@ -874,16 +875,18 @@ def find(table, given, names, option):
         name = table.columns[found[0]]
         if len(name) > 40 or len(name.split()) > 3 or re.fullmatch(r"-?\d+(\.\d+)?", name):
             raise DataError(
-                f"{table.path}: line 1 seems to be a row, not to name the columns "
-                f"({shorten(name)!r}). If so: --no-header. Else choose with {option} by name"
+                f"{table.path}: line 1 looks like data, not column names ({shorten(name)!r}). "
+                f"If so: --no-header. Otherwise give {option} the name of a column"
             )
         what = "texts" if option == "--text" else "labels"
         table.notes.append(f"{what}: column {found[0] + 1} of {len(table.columns)}, {name!r}")
     if not given:
         found = [place for place, name in enumerate(table.columns) if is_usual(name, names)]
         if len(found) != 1:
-            several = f"several columns may be for {option}" if found else f"no usual {option} name"
-            aside = " If line 1 is a row already: --no-header." if table.header else ""
+            several = (
+                f"{'several columns have' if found else 'no column has'} a usual name for {option}"
+            )
+            aside = " If line 1 is data: --no-header." if table.header else ""
             if table.header and sum(map(bool, table.columns)) == 1:
                 aside = " Remove what stands above the names of the columns."
             raise DataError(
@@ -902,7 +905,7 @@ def choose(table, text, label, header=True):
         raise DataError(
             f"{table.path} has one column only, {shorten(table.columns[0])!r}: nothing "
             "separates texts from labels (a tab, |, ; or comma). If line 1 is a title or comment, "
-            "remove it; of a file a class, put each text in a file of its own"
+            "remove it; if each class has its own file, make a folder per class, a file per text"
         )
     text_at = find(table, text, TEXT_NAMES, "--text")
     [label_at, *more] = find(table, label, LABEL_NAMES, "--label")

@@ -231,8 +231,9 @@ def count_vectors(ids):
     word2vec's. The decomposition is randomised: Halko, Martinsson and Tropp 2011,
     https://arxiv.org/abs/0909.4061. Labels are not used.
 
-    Args: `ids`, int32 of shape (words,), the training texts end to end.
-    Returns: float32 of shape (rows, DIRECTIONS), one row an id, for at most the ROWS most frequent
+    Args: `ids`, int32 of shape (words,), the training texts, concatenated; the first COUNTED
+    are counted.
+    Returns: float32 of shape (rows, DIRECTIONS), one row per id, for at most the ROWS most frequent
     ids. The columns are ordered by singular value, the largest first, so that the leading ones are
     a smaller embedding; columns beyond the rank of the counts are zeros. The row of an id that
     occurs n times has norm NORM * n / (n + RARE), since few occurrences say little. Ids that do not

@@ -3,7 +3,7 @@
     python -m experiments.benchmark                   all parts, over an hour on two cores
     python -m experiments.benchmark epochs startup    these parts; the others keep their figures
 
-The contestants run in turn, in several rounds. A ratio is the median over the rounds (minimum to
+The versions run in turn, in several rounds. A ratio is the median over the rounds (minimum to
 maximum); seconds on a shared machine vary more.
 
     epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, all texts padded to
@@ -32,7 +32,7 @@ from experiments.recipes import IMDB_SCRIPTS, RECIPES
 
 STORE = tools.RESULTS / "benchmark.json"
 ENOUGH = 0.866  # validation accuracy to reach: the published test accuracy of lab_dropout
-NTH = 5  # one of so many batches of ours and PyTorch's is timed, and scaled to a whole epoch
+NTH = 5  # one of so many batches is timed, and the time scaled to a whole epoch
 
 
 def seconds_of(run, *arguments, **options):

@@ -9,8 +9,8 @@
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
 and data is not repeated without --again, so an interrupted command resumes. Lines with "version": 1
 were measured with the earlier version of the scripts; the tables show them where a recipe has no
-other runs. Lines of other code, constants or data are kept and not shown. With data files other
-than those of the stored runs only --again writes tables. `store([read_run(folder)])` stores a run
+other runs. Lines of other code, constants or data are kept and not shown. If the data files differ
+from those of the stored runs, only --again writes tables. `store([read_run(folder)])` stores a run
 of a script.
 """
 

@@ -223,7 +223,7 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
     for part in "train", "test":
         for text, label in zip(texts_of(data, part), data[f"y_{part}"], strict=True):
             assert vocabulary[text[2] - 4] == ("pos" if label else "neg")
-    assert "NOT the known counts" in capsys.readouterr().err
+    assert "do NOT match those" in capsys.readouterr().err
     assert "not the whole of IMDB" in str(data["source"])
     movies = [vocabulary[text[6] - 4] for text in texts_of(data, "train")]
     assert all(movie.startswith("movie") for movie in movies)
@@ -309,7 +309,7 @@ def test_wires_and_topics_are_those_of_keras_rule():
 @pytest.mark.slow
 def test_imdb_has_its_known_counts_and_is_built_in_less_than_1_5_gb(real_imdb):
     output, data, peak = real_imdb
-    assert "These are the known counts of IMDB." in output and peak < 1.5e9
+    assert "The counts match those of IMDB." in output and peak < 1.5e9
     vocabulary = words_of(data)
     assert len(vocabulary) == 88_582
     ranks = [vocabulary.index(word) + 1 for word in ("the", "br", "this", "film", "story")]
@@ -323,7 +323,7 @@ def test_imdb_has_its_known_counts_and_is_built_in_less_than_1_5_gb(real_imdb):
 @pytest.mark.slow
 def test_reuters_has_its_known_counts(shared_data, in_folder, capsys):
     data = download("reuters", shared_data / "reuters21578.tar.gz")
-    assert "These are the known counts of Reuters." in capsys.readouterr().out
+    assert "The counts match those of Reuters." in capsys.readouterr().out
     assert (len(data["y_train"]), len(data["y_test"])) == (8_982, 2_246)
     counts = np.bincount(np.concatenate([data["y_train"], data["y_test"]])).tolist()
     counts = dict(zip(download_reuters.TOPICS, counts, strict=True))
@@ -389,7 +389,7 @@ def test_a_data_file_of_the_earlier_layout_is_named_with_what_makes_a_new_one(in
     data = data_file.from_texts(["a b", "b"], [0, 1], ["a"], [0], ["no", "yes"], "IMDB")
     os.mkdir("data")
     np.savez(f"data/{name}.npz", **{key: data[key] for key in (*data_file.ARRAYS, "source")})
-    with pytest.raises(DataError, match="layout of an earlier version") as error:
+    with pytest.raises(DataError, match="is from an earlier version") as error:
         download(name)
     with pytest.raises(SystemExit) as stop:
         SCRIPTS[name].load_data()
@@ -405,7 +405,7 @@ def test_a_data_file_with_the_word_vectors_of_an_earlier_version_does_not_pass_f
 ):
     about = data_file.about_of(small_sample) | {"vectors": "PPMI-SVD: 1,000 contexts"}
     data_file.write("data/imdb.npz", small_sample | {"about": np.array(json.dumps(about))})
-    message = "layout of an earlier version, with its word vectors: .*download_imdb.py"
+    message = "is from an earlier version, with its word vectors: .*download_imdb.py"
     with pytest.raises(DataError, match=message):
         download("imdb")
     assert str(download("imdb", "--sample")["source"]).startswith("built-in sample")

@@ -545,7 +545,7 @@ def test_tables_that_cannot_be_read_are_refused_before_the_model_is_loaded(in_fo
         "--table pipe": "pipe is a pipe or device",
         "--table ask.csv": "Choose by name or number",
         "--table ask.csv --text three": "has no column 'three'. Columns: 1 'id'",
-        "--table ask.csv --text one --encoding x": "there is no encoding 'x'",
+        "--table ask.csv --text one --encoding x": "unknown encoding 'x'",
     }.items():
         assert reason in refused(capsys, "no run", "\n".join(arguments.split()))
     for arguments in "--table ask.csv text", "--table ask.csv --json", "--output a.csv text":

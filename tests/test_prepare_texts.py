@@ -131,13 +131,13 @@ TABLES = {
     b"good,1\nbad,0\n": "--no-header. Columns: 1 'good' (bad), 2 '1' (0)",
     b"text,label\n": "there are no texts in mine.csv",
     b"text,label\n...,1\n": "there are no texts in mine.csv. 0  taken; 1  without words, the first",
-    b'text,label\ngood,1\nbad,"0\n1"\n': "line 3: the label is of several lines",
+    b'text,label\ngood,1\nbad,"0\n1"\n': "line 3: the label has several lines",
     b"text,label\ngood,1\nfine,1\n": "are of class '1'",
     b"text,label\na,1\nb,2\nc,3\nd,4\n": "with a single text: '1', '2', '3' and 1 more",
     b"text,label\na,x|y\nb,x|z\nc,y\nd,z\n": "does a cell hold several labels?",
     b"text,label\na good, red car,1\n": "line 2: 3 columns where the first line has 2. A text",
     b"text,label\ngood,1\nsch\xf6n,1\n": "line 3: byte 0xf6 is not utf-8",
-    b"review,text,label\na,b,1\n": "several columns may be for --text. Choose by name or number",
+    b"review,text,label\na,b,1\n": "several columns have a usual name for --text. Choose by",
     b"PK\x03\x04\x14\x00": "mine.csv is damaged or incomplete",
     b"the 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1.0\n" * 3: 'Type: VECTORS_FILE = "mine.csv" in',
     b"<!DOCTYPE html>": "mine.csv is a web page",
@@ -164,8 +164,8 @@ def test_other_input_is_refused_in_one_line(in_folder, small_sample):
     refusals = {
         ("missing.csv",): "there is no file or folder missing.csv",
         ("mine.csv", "--test", "other.csv"): "other.csv has the class '2', of which mine.csv has",
-        ("mine.csv", "data/imdb.npz"): "data/imdb.npz holds other data",
-        ("mine.csv", "data/old.npz"): "layout of an earlier version.*prepare_texts.py",
+        ("mine.csv", "data/imdb.npz"): "data/imdb.npz is not from prepare_texts.py",
+        ("mine.csv", "data/old.npz"): "is from an earlier version.*prepare_texts.py",
         ("broken",): "2.txt, line 2: byte 0xff is not utf-8",
     }
     for arguments, reason in refusals.items():
@@ -204,8 +204,8 @@ def test_the_program_runs_in_the_c_locale_with_names_that_are_not_ascii(in_folde
 
 # What people's files must give: options, classes, texts, what is said.
 FIELD = {
-    "quotes_swallow_text_first.tsv": ([], "0 1", 20, "marks are read as letters"),
-    "quotes_refused.tsv": ([], "ham spam", 20, "marks are read as letters"),
+    "quotes_swallow_text_first.tsv": ([], "0 1", 20, "marks are ordinary characters"),
+    "quotes_refused.tsv": ([], "ham spam", 20, "marks are ordinary characters"),
     "quotes_backslash.csv": (
         ["--text", "Title,Description", "--label", "Class Index"], "1 2", 20, "backslash"),
     "folder_train_test": ([], "neg pos", 20, "train and test as given"),
@@ -300,7 +300,7 @@ def test_labels_that_are_spelt_differently_are_one_class(in_folder, capsys):
     for line in ["10  taken", "1  without a label, the first: mine.csv, line 6",
                  "1  with the label nan, the first: mine.csv, line 7",
                  "1  with the label nan or \\N, the first: mine.csv, line 8",
-                 "2  the names of the columns again, the first: mine.csv, line 5"]:  # fmt: skip
+                 "2  repeated column names, the first: mine.csv, line 5"]:  # fmt: skip
         assert line in report
 
 
@@ -319,18 +319,20 @@ def test_texts_that_go_on_in_columns_without_a_name(in_folder, capsys):
     table = write_table("mine.csv", [*rows, ("unsup", "good", "", "")], header=("v1", "v2", "", ""))
     prepare(table, "--label", "v1", "--text", "v2")
     printed = capsys.readouterr()
-    assert "3 rows have more in columns without a name" in printed.err
+    assert "3 rows have more cells, in unnamed columns" in printed.err
     assert "--text 2,3,4" in printed.err
     assert "1  with the label unsup, without a class" in printed.out
     data, _ = prepare(table, "--label", "v1", "--text", "2,3,4")
     assert {"and", "so", "on"} <= set(words_of(data))
-    assert "without a name" not in capsys.readouterr().err
+    assert "unnamed columns" not in capsys.readouterr().err
 
 
 def test_a_class_named_like_a_row_of_line_1_is_not_lost(in_folder):
     rows = [("good film", "x")] * 3 + [("bad film", "queue")] * 3
     table = write_table("mine.csv", rows, header=("body", "queue"))
-    with pytest.raises(DataError, match="line 5: the label is 'queue', as in line 1.*--no-header"):
+    with pytest.raises(
+        DataError, match="line 5: the label is 'queue', the column name.*--no-header"
+    ):
         prepare(table, "--label", "queue")
 
 
@@ -422,20 +424,20 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
         return capsys.readouterr().out
 
     few = report([(f"word{n} " * 3, n % 2) for n in range(400)])
-    assert "steps an epoch are 3, too few to learn much. Set BATCH_SIZE = 16, EPOCHS = 20" in few
+    assert "3 steps per epoch are too few to learn much. Set BATCH_SIZE = 16, EPOCHS = 20" in few
     assert "class_weight" not in few
     many = report([(f"word{n}", n % 2) for n in range(4000)])
     for name in "BATCH_SIZE", "VALIDATION_SIZE", "class_weight", "MAX_LENGTH":
         assert name not in many
     assert "VALIDATION_SIZE" not in report([(f"word{n}", n % 60) for n in range(3000)])
     uneven = report([(f"word{n}", n % 10 == 0) for n in range(4000)])
-    assert "'False' alone is 90% of train" in uneven and "{0: 0.556, 1: 5}" in uneven
+    assert "'False' is 90% of train" in uneven and "{0: 0.556, 1: 5}" in uneven
     assert "VALIDATION_SIZE" not in uneven
     rare = report([(f"word{n}", n % 50 == 0) for n in range(4000)])
     assert "few validation texts of 'True'" in rare and "BATCH_SIZE" not in rare
     assert "Set EPOCHS = 20 and VALIDATION_SIZE = 0" in rare
     both = report([(f"word{n}", n % 20 == 0) for n in range(600)])
-    assert "{0: 0.526, 1: 10}\nfew texts: steps an epoch are 4" in both
+    assert "so that rare classes count more\nfew texts: 4 steps per epoch" in both
     assert both.count("VALIDATION_SIZE") == 1 and "Set BATCH_SIZE = 16, EPOCHS = 20" in both
     long = report([("word " * (500 if n % 4 else 300), n % 2) for n in range(40)])
     assert "% have more than MAX_LENGTH = 400 words" in long and "MAX_LENGTH = 600 keeps" in long

@@ -259,7 +259,7 @@ def test_advice_is_given_where_it_helps_and_only_there():
     assert f"class_weight={{0: {balanced[0]:.3g}, 1: {balanced[1]:.3g}}}" in said
     assert "BATCH_SIZE" not in said and "VALIDATION_SIZE" not in said
     said = advice_for(even[::20], even[::20], nothing[::20])
-    assert "steps an epoch are 4, too few" in said and "class_weight" not in said
+    assert "4 steps per epoch are too few" in said and "class_weight" not in said
     assert "Set BATCH_SIZE = 16, EPOCHS = 20 and VALIDATION_SIZE = 0" in said and 500 / 16 > 20
     followed = {"BATCH_SIZE": 16, "VALIDATION_SIZE": 0}
     assert "Set " not in advice_for(even[::20], even[::20], nothing[::20], **followed)
@@ -284,7 +284,7 @@ def test_prepare_texts_and_report_give_the_same_advice(counts):
     labels = np.repeat([0, 1], counts)
     x_train = [np.ones(5, "int32")] * len(labels)
     before = advice.on_training(x_train, labels, ["fine", "complaint"], 0)
-    before = [line for line in before if not line.startswith("uneven classes")]
+    before = [line for line in before if not line.startswith("imbalanced classes")]
     after = advice_for(labels, labels, np.zeros_like(labels)).split("\n")[2:]
     assert after == before != []
 

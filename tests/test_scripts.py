@@ -215,7 +215,7 @@ SILENT = [
 
 
 @pytest.mark.parametrize("script, name, value", SILENT)
-def test_what_would_be_silently_wrong_is_named(train, script, name, value):
+def test_values_that_keras_accepts_silently_raise_an_error(train, script, name, value):
     with pytest.raises(AssertionError, match=name):
         train(script, **{name: value})
     assert not os.path.exists("runs")
@@ -230,7 +230,7 @@ def test_more_classes_than_the_network_has_are_named(train, small_sample, part):
         train()
 
 
-def test_keras_refuses_the_rest(train):
+def test_keras_refuses_other_invalid_values(train):
     with pytest.raises(ValueError, match="(?i)merge mode"):
         train(imdb_bilstm, MERGE_MODE="average")
     with pytest.raises(ValueError, match="rate"):

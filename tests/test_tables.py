@@ -78,7 +78,7 @@ def test_what_a_csv_writer_wrote_is_read_cell_for_cell(
     except DataError as error:  # marks that may be letters or not are for the user to decide
         assert "--quotes csv" in str(error)
     else:
-        assert found == rows or "as letters" in " ".join(table.notes)
+        assert found == rows or "ordinary characters" in " ".join(table.notes)
 
 
 @hypothesis.given(reviews, st.sampled_from(",;\t|"), st.booleans(), st.randoms())
@@ -130,7 +130,7 @@ def test_marks_with_a_backslash_are_part_of_the_text(read):
 
 BROKEN = {
     'text,label\n"a, b",1\n"soon,0\nfine,1\nthe end",0\nmore,1\nless,0\nx,1\n':
-        ["line 3: a quotation mark glues 3 lines", "--quotes csv", "line 2: 3 columns"],
+        ["line 3: a quotation mark joins 3 lines", "--quotes csv", "line 2: 3 columns"],
     'text,label\n"a, b",1\n"soon,0\nfine,1\n': ["line 3: unexpected end of data", "line 2: 3 col"],
     "text,label\na good, red car,1\n": ["line 2: 3 columns where the first line has 2. A text"],
     "text,label\ngo\rod,1\nfine,0\n": ["line 2: new-line character seen in unquoted field"],
@@ -293,7 +293,9 @@ def test_columns_by_name_number_and_usual_name(read):
         with pytest.raises(DataError, match=reason):
             tables.choose(table, text, label)
     table, _ = read(b"text,label,topic\na,1,x\n")
-    with pytest.raises(DataError, match="several columns may be for --label.*3 'topic' .x."):
+    with pytest.raises(
+        DataError, match="several columns have a usual name.*--label.*3 'topic' .x."
+    ):
         tables.choose(table, None, None)
 
 
@@ -302,7 +304,7 @@ def test_a_first_line_that_is_a_row_is_not_lost(read):
     table, rows = read(content)
     with pytest.raises(DataError, match="--no-header. Columns: 1 'ham' .spam., 2 'Go until"):
         tables.choose(table, None, None)
-    with pytest.raises(DataError, match="line 1 seems to be a row.*--no-header"):
+    with pytest.raises(DataError, match="line 1 looks like data.*--no-header"):
         tables.choose(table, "2", "1")
     table, rows = read(content, header=False)
     assert len(rows) == 3 and tables.choose(table, "2", "1", header=False) == ([1], 0)
@@ -380,7 +382,7 @@ def test_a_named_encoding_that_does_not_fit_is_not_answered_with_latin1(read):
 
 
 def test_one_column_and_columns_by_number_are_said(read):
-    with pytest.raises(DataError, match="has one column only, 'a good film'.*a file of its own"):
+    with pytest.raises(DataError, match="has one column only, 'a good film'.*a file per text"):
         tables.choose(read(b"a good film\nanother\n")[0], None, None)
     table, _ = read(b"joy\tgood\nham\tbad\n")
     tables.choose(table, "2", "1")
