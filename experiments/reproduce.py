@@ -159,6 +159,8 @@ def report(runs):
     everything = [run for group in runs.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
+    earlier = f"† {tools.EARLIER} of the scripts: not comparable with the other rows.\n\n"
+    earlier = earlier if any("version" in run for run in everything) else ""
     text = f"""# Results
 
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
@@ -169,10 +171,7 @@ machines, so the seconds of different rows are not comparable. `runs.jsonl` name
 each run. Runs on an H100 used the same scripts on Keras's JAX or PyTorch backend, with a
 replacement for `tf.data`.
 
-† {tools.EARLIER} of the scripts, whose models and batches
-differed: these rows do not compare with the others.
-
-Machines: {machines}.
+{earlier}Machines: {machines}.
 Data: {sources}.
 (`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
 `aclImdb_v1.tar.gz`.)
