@@ -4,7 +4,7 @@
 # ///
 """Classification of IMDB movie reviews with pretrained vectors: python imdb_pretrained_lstm.py
 
-Test accuracy 91.0 ± 0.2 % with fastText vectors of train and EMBEDDING_DIM = 256, majority class
+Test accuracy 91.0 ± 0.2 % with fastText learned from train and EMBEDDING_DIM = 256, majority class
 50 %. GloVe: not measured. docs/how_recurrent_networks_work.md#from-words-to-a-probability"""
 
 import datetime

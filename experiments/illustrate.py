@@ -112,7 +112,7 @@ def numbers(classifier):
     text = (
         f"In `imdb_lstm.py` an epoch is {texts:,} texts in {-(-texts // size)} batches of {size}."
     )
-    text += f" Training stopped after epoch {result['epochs']} and kept the weights of epoch"
+    text += f" Training ended after epoch {result['epochs']} and kept the weights of epoch"
     fill("epoch", f"{text} {result['best_epoch']}.")
     m, n = constants["EMBEDDING_DIM"], constants["LSTM_UNITS"]
     rows = []
