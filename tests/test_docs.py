@@ -155,7 +155,7 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     page = illustrate.PAGE.read_text(encoding="utf-8")
     for name in "Embedding", "Dropout", "LSTM", "GlobalMaxPooling1D", "Dense":
         assert f"| `{name}` | (batch, " in page
-    assert "is 540 texts in 5 batches of 128. Training stopped after epoch 1 " in page
+    assert "is 540 texts in 5 batches of 128. Training ended after epoch 1 " in page
     assert "| `imdb_lstm.py` | " in page and "`imdb_bilstm.py` | " not in page
     for name in "reading", "hidden_states", "gradients":
         assert (docs / f"{name}.png").exists()
