@@ -597,8 +597,13 @@ def main(arguments=None):
         raise DataError(f"{title}: its run has other constants or code than the script has now")
     if shown := [run for run in shown if run]:
         tables = sorted(group(shown), key=lambda variants: variants[0][0]["source"])
-        common = [f"; {word}" for word in options.words if re.fullmatch(r"(?!SEED)\w+=[^,]*", word)]
-        table = print_tables(tables, "".join(common))
+        changes = [combination.changes for combination in wanted]
+        common = "".join(
+            f"; {name}={show(value)}"
+            for name, value in (changes[0] if changes else {}).items()
+            if name != "SEED" and all(other[name] == value for other in changes)
+        )
+        table = print_tables(tables, common)
         if any(len(variants) > len(STYLES) for variants in tables):
             print(f"The plot has the best {len(STYLES)} variants of each table.")
         if draw(tables, "compare.png"):

@@ -50,6 +50,7 @@ def nbsvm_bigrams(train, test, vectors, seed):
 
     Wang and Manning 2012, "Baselines and Bigrams: Simple, Good Sentiment and Topic
     Classification": binary counts, smoothing 1, C 1, weights interpolated with a factor of 0.25.
+    With all words of the reviews they report 91.22 % on IMDB.
     """
     counter = CountVectorizer(analyzer=words_and_bigrams, binary=True)
     x_train, x_test = counter.fit_transform(train[0]), counter.transform(test[0])

@@ -159,8 +159,9 @@ def report(runs):
     everything = [run for group in runs.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
-    earlier = f"† {tools.EARLIER} of the scripts: not comparable with the other rows.\n\n"
-    earlier = earlier if any("version" in run for run in everything) else ""
+    earlier = ""
+    if any("version" in run for run in everything):
+        earlier = f"† {tools.EARLIER} of the scripts: not comparable with the other rows.\n\n"
     text = f"""# Results
 
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT, SCRIPTS
@@ -85,6 +86,23 @@ def test_the_page_names_the_settings_of_the_toy_task():
     assert f"batches of {illustrate.BATCH_SIZE} texts." in text
     heads = "".join(f" | {words} words" for words in illustrate.WORDS)
     assert f"| layer{heads} |" in text
+
+
+def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
+    """By which the norm of the gradient falls from a word to the one before, mean over seeds."""
+    text = " ".join(PAGE.split())
+    sentence = "the factors in the first panel are {GRU:.2f} and {LSTM:.2f}. "
+    sentence += "`SimpleRNN` ({SimpleRNN:.2f}) starts"
+    factors = {}
+    for cell in illustrate.CELLS:
+        ratios = []
+        for seed in illustrate.SEEDS:
+            keras.utils.set_random_seed(seed)
+            ids = np.random.default_rng(seed).integers(2, illustrate.VOCABULARY, (64, 60))
+            norms = illustrate.gradients(illustrate.toy_model(cell, "last"), ids)
+            ratios.append((norms[50] / norms[10]) ** (1 / 40))
+        factors[cell] = np.mean(ratios)
+    assert sentence.format(**factors) in text
 
 
 def test_sections_that_scripts_name_exist():

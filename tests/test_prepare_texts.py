@@ -137,7 +137,8 @@ TABLES = {
     b"text,label\na,x|y\nb,x|z\nc,y\nd,z\n": "does a cell hold several labels?",
     b"text,label\na good, red car,1\n": "line 2: 3 columns where the first line has 2. A text",
     b"text,label\ngood,1\nsch\xf6n,1\n": "line 3: byte 0xf6 is not utf-8",
-    b"review,text,label\na,b,1\n": "several columns have a usual name for --text. Choose by",
+    b"review,text,label\na,b,1\n": "several columns have a usual name for --text. "
+    "Choose by name or number",
     b"PK\x03\x04\x14\x00": "mine.csv is damaged or incomplete",
     b"the 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1.0\n" * 3: 'Type: VECTORS_FILE = "mine.csv" in',
     b"<!DOCTYPE html>": "mine.csv is a web page",
@@ -331,7 +332,7 @@ def test_a_class_named_like_a_row_of_line_1_is_not_lost(in_folder):
     rows = [("good film", "x")] * 3 + [("bad film", "queue")] * 3
     table = write_table("mine.csv", rows, header=("body", "queue"))
     with pytest.raises(
-        DataError, match="line 5: the label is 'queue', the column name.*--no-header"
+        DataError, match="line 5: the label is 'queue', the column name in line 1.*--no-header"
     ):
         prepare(table, "--label", "queue")
 
@@ -437,7 +438,8 @@ def test_the_report_names_the_constants_that_suit_the_data(in_folder, capsys):
     assert "few validation texts of 'True'" in rare and "BATCH_SIZE" not in rare
     assert "Set EPOCHS = 20 and VALIDATION_SIZE = 0" in rare
     both = report([(f"word{n}", n % 20 == 0) for n in range(600)])
-    assert "so that rare classes count more\nfew texts: 4 steps per epoch" in both
+    assert "{0: 0.526, 1: 10} to model.fit" in both
+    assert "so that rare classes count more\nfew texts: 4 steps per epoch are" in both
     assert both.count("VALIDATION_SIZE") == 1 and "Set BATCH_SIZE = 16, EPOCHS = 20" in both
     long = report([("word " * (500 if n % 4 else 300), n % 2) for n in range(40)])
     assert "% have more than MAX_LENGTH = 400 words" in long and "MAX_LENGTH = 600 keeps" in long

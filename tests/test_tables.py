@@ -294,7 +294,7 @@ def test_columns_by_name_number_and_usual_name(read):
             tables.choose(table, text, label)
     table, _ = read(b"text,label,topic\na,1,x\n")
     with pytest.raises(
-        DataError, match="several columns have a usual name.*--label.*3 'topic' .x."
+        DataError, match="several columns have a usual name for --label.*3 'topic' .x."
     ):
         tables.choose(table, None, None)
 
