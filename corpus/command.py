@@ -85,7 +85,7 @@ def download(name, documentation, sources, from_path, sample, is_whole, argument
     if data is None:
         data_file.check_writable(target)
         if options.path:
-            data = own_copy(name, options.path, from_path, is_whole)
+            data = own_copy(name, options.path, target, from_path, is_whole)
         elif options.sample:
             data = sample()
         else:
@@ -109,15 +109,31 @@ def is_sample(data):
     return str(data["source"]).startswith("built-in sample")
 
 
-def own_copy(name, path, from_path, is_whole):
-    """Returns the data of a user's copy; the source tells if it is not the complete corpus."""
+def own_copy(name, path, target, from_path, is_whole):
+    """Returns the data of a user's copy; the source tells if it is not the complete corpus.
+
+    Raises DataError if an incomplete copy would replace the complete corpus in `target`.
+    """
     path = os.path.abspath(path)
     if not os.path.exists(path):
         raise DataError(f"there is no file or folder {path}")
     data = from_path(path)
     if not is_whole(data):
+        if holds(target, is_whole):
+            raise DataError(
+                f"{path} is not the whole of {name}, or changed; {target} is the whole and was "
+                f"kept. To use {path}, move {target} away first"
+            )
         data = data_file.with_source(data, f"{data['source']}; not the whole of {name}, or changed")
     return data
+
+
+def holds(path, is_whole):
+    """Tells whether there is a data file that can be read and is whole."""
+    try:
+        return is_whole(data_file.read(path))
+    except DataError:
+        return False
 
 
 def first_of(name, sources, again, sample):

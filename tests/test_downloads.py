@@ -239,6 +239,21 @@ def test_path_takes_the_archive_of_reuters_and_its_folder(in_folder):
     assert "not the whole of Reuters" in str(data["source"])
 
 
+def test_a_part_never_replaces_the_whole(in_folder, monkeypatch):
+    files = review_files()
+    data = download("imdb", make_archive("whole.tar.gz", files))
+    lengths = {part: data[f"{part}_lengths"] for part in ("train", "test")}
+    known = {part: (len(x), x.mean().round(5), x.max(), x.min()) for part, x in lengths.items()}
+    monkeypatch.setattr(download_imdb, "KNOWN", known)
+    part = {name: text for name, text in files.items() if "train/pos/1_" not in name}
+    with pytest.raises(DataError, match=r"part.tar.gz is not the whole of IMDB.*was kept"):
+        download("imdb", make_archive("part.tar.gz", part))
+    assert same(data_file.read("data/imdb.npz"), data)
+    assert same(download("imdb", "whole.tar.gz"), data)
+    make_folder(in_folder, {"data/imdb.npz": b"damaged"})
+    assert len(download("imdb", "part.tar.gz")["y_train"]) == 399
+
+
 def test_a_truncated_archive_is_refused(in_folder):
     content = pathlib.Path(make_archive("whole.tar.gz", review_files())).read_bytes()
     for fraction in 0, 0.001, 0.5, 0.99:
