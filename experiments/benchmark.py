@@ -307,12 +307,11 @@ PARTS["accuracy"] = accuracy, report_accuracy
 
 
 def write_report(figures):
-    """Writes benchmark.md from {part: figures}; the text of a part without a program is stored."""
+    """Writes benchmark.md from {part: figures}."""
     sections = [INTRODUCTION]
     for part, stored in figures.items():
-        text = PARTS[part][1](stored) if part in PARTS else stored["text"]
-        earlier = f"; {tools.EARLIER}" if "version" in stored else ""
-        sections.append(f"{text}\n{stored['machine']}; rounds: {stored['rounds']}{earlier}.\n")
+        text = PARTS[part][1](stored)
+        sections.append(f"{text}\n{stored['machine']}; rounds: {stored['rounds']}.\n")
     tools.write(tools.RESULTS / "benchmark.md", "\n".join(sections))
 
 

@@ -67,8 +67,7 @@ def fill(name, text):
     _, end, after = rest.partition("<!-- end -->")
     if not end:
         raise DataError(f"{PAGE} has no <!-- {name} --> with an <!-- end -->")
-    note = f"\n\n† {tools.EARLIER} of the scripts" if "†" in text else ""
-    tools.write(PAGE, f"{before}{mark}\n{text}{note}\n\n{end}{after}")
+    tools.write(PAGE, f"{before}{mark}\n{text}\n\n{end}{after}")
 
 
 # --- Runs -----------------------------------------------------------------------------------------
@@ -192,7 +191,7 @@ def draw_figures():
             axes.plot(epochs, run["history"]["val_loss"], "s--", label="validation")
             axes.set(xlabel="epoch", ylabel="loss", xticks=epochs)
             what = "without dropout" if name == "overfit" else "with dropout"
-            axes.set_title(what + plots.version_of(run), fontsize=10)
+            axes.set_title(what, fontsize=10)
         panels[1].sharey(panels[0])
 
 

@@ -25,10 +25,6 @@ def plot(path, size, columns=1):
     plt.close(figure)
 
 
-def version_of(run):
-    return f" ({tools.EARLIER})" if "version" in run else ""
-
-
 def accuracy_by_epoch(runs):
     """Validation accuracy of the defaults after each epoch, seed 1."""
     with plot(tools.RESULTS / "accuracy_by_epoch", (7, 4.5)) as [axes]:
@@ -36,8 +32,7 @@ def accuracy_by_epoch(runs):
             for run in runs.get(script, [])[:1]:
                 accuracy = run["history"].get("val_accuracy", [])
                 epochs = range(1, len(accuracy) + 1)
-                label = f"{script}.py{version_of(run)}"
-                axes.plot(epochs, accuracy, "o-", markersize=4, label=label)
+                axes.plot(epochs, accuracy, "o-", markersize=4, label=f"{script}.py")
         axes.set(xlabel="epoch", ylabel="validation accuracy")
         axes.set_title("Default scripts, seed 1 (Reuters has 46 classes)")
 
@@ -45,13 +40,10 @@ def accuracy_by_epoch(runs):
 def accuracy_against_length(runs):
     """Test accuracy of imdb_lstm.py against MAX_LENGTH, one dot per seed."""
     names = ["imdb_lstm", *(f"length_{length}" for length in LENGTHS)]
-    everything = [run for name in names for run in runs.get(name, [])]
+    shown = [run for name in names for run in runs.get(name, [])]
+    points = [(run["constants"]["MAX_LENGTH"], run["test_accuracy"]) for run in shown]
     with plot(tools.RESULTS / "accuracy_against_length", (6, 4)) as [axes]:
-        for earlier, style in (True, "C1s"), (False, "C0o"):
-            kept = [run for run in everything if ("version" in run) == earlier]
-            if kept:
-                points = [(run["constants"]["MAX_LENGTH"], run["test_accuracy"]) for run in kept]
-                axes.plot(*zip(*points), style, label=f"one seed{version_of(kept[0])}")
+        axes.plot(*zip(*points), "o", label="one seed")
         axes.set(xlabel="MAX_LENGTH, the number of words kept", ylabel="test accuracy")
         axes.set_title("imdb_lstm.py")
 

@@ -7,11 +7,9 @@
     python -m experiments.reproduce --again imdb_lstm       repeat stored runs
 
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
-and data is not repeated without --again, so an interrupted command resumes. Lines with "version": 1
-were measured with the earlier version of the scripts; the tables show them where a recipe has no
-other runs. Lines of other code, constants or data are kept and not shown. If the data files differ
-from those of the stored runs, only --again writes tables. `store([read_run(folder)])` stores a run
-of a script.
+and data is not repeated without --again, so an interrupted command resumes. Lines of other code,
+constants or data are kept and not shown. If the data files differ from those of the stored runs,
+only --again writes tables. `store([read_run(folder)])` stores a run of a script.
 """
 
 import collections
@@ -88,23 +86,18 @@ def stored_runs():
 
 
 def runs_to_show():
-    """Returns {recipe: runs by seed}: the current ones or, where there are none, the earlier."""
-    current, earlier = collections.defaultdict(dict), collections.defaultdict(dict)
+    """Returns {recipe: its current runs by seed}; of equal runs, the last."""
+    groups = collections.defaultdict(dict)
     for run in stored_runs():
-        name, seed = run["recipe"], run["seed"]
-        if "version" in run:
-            earlier[name][seed] = run
-        elif name in RECIPES | BASELINES and is_current(run):
-            current[name][seed] = run
-    groups = earlier | current
+        if run["recipe"] in RECIPES | BASELINES and is_current(run):
+            groups[run["recipe"]][run["seed"]] = run
     names = [name for name in RECIPES | BASELINES if name in groups]
     return {name: [groups[name][seed] for seed in sorted(groups[name])] for name in names}
 
 
 def refuse_other_data():
     """Raises DataError where a data file is not that of the newest stored runs."""
-    runs = [run for run in stored_runs() if "version" not in run]
-    newest = {run["constants"]["DATA_FILE"]: run["fingerprint"] for run in runs}
+    newest = {run["constants"]["DATA_FILE"]: run["fingerprint"] for run in stored_runs()}
     for path, stored in newest.items():
         if compare.fingerprint(path) not in (stored, None):
             raise DataError(
@@ -126,8 +119,7 @@ def mean_and_deviation(runs):
     """Returns the mean test accuracy, its standard deviation and the number of seeds."""
     values = [100 * run["test_accuracy"] for run in runs]
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    mark = " †" if "version" in runs[0] else ""
-    return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
+    return f"{statistics.mean(values):.1f}{deviation} ({len(values)})"
 
 
 def row(runs):
@@ -159,9 +151,6 @@ def report(runs):
     everything = [run for group in runs.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
-    earlier = ""
-    if any("version" in run for run in everything):
-        earlier = f"† {tools.EARLIER} of the scripts: not comparable with the other rows.\n\n"
     text = f"""# Results
 
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
@@ -172,7 +161,7 @@ machines, so the seconds of different rows are not comparable. `runs.jsonl` name
 each run. Runs on an H100 used the same scripts on Keras's JAX or PyTorch backend, with a
 replacement for `tf.data`.
 
-{earlier}Machines: {machines}.
+Machines: {machines}.
 Data: {sources}.
 (`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
 `aclImdb_v1.tar.gz`.)
@@ -226,9 +215,8 @@ def main(arguments=None):
     if not options.again:
         refuse_other_data()
     jobs = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
-    current = [run for runs in shown.values() for run in runs if "version" not in run]
-    done = set() if options.again else {(run["recipe"], run["seed"]) for run in current}
-    jobs = [job for job in jobs if job not in done]
+    done = {(run["recipe"], run["seed"]) for runs in shown.values() for run in runs}
+    jobs = [job for job in jobs if options.again or job not in done]
     for number, (name, seed) in enumerate(jobs, 1):
         print(f"run {number} of {len(jobs)}: {name}, seed {seed}", flush=True)
         store([train(name, seed)])

@@ -27,7 +27,6 @@ RESULTS = ROOT / "results"
 PEAK = """from pathlib import Path; status = Path("/proc/self/status")
 lines = status.read_text().splitlines() if status.exists() else []
 print(*[line for line in lines if line.startswith("VmHWM")] or ["VmHWM: 0"])"""
-EARLIER = "measured with the earlier version"  # of the scripts or of these programs
 
 
 def configure(script, constants=None, functions=None):

@@ -105,12 +105,8 @@ def command(in_folder, small_sample, monkeypatch):
 
 
 def test_runs_are_stored_shown_and_not_repeated(command):
-    earlier = {"version": 1, "recipe": "small", "seed": 1, "test_accuracy": 0.25, "seconds": 1}
-    earlier |= {"epochs": 1, "parameters": 5, "machine": "a machine", "source": "a source"}
-    reproduce.store([earlier])
-    assert "| 12.3 | 25.0 (1) † | 25.00 | 5 |" in open("results.md").read()
     assert command("small", "--seeds", "2") == [("small", 1), ("small", 2)]
-    _, *runs = map(json.loads, open("runs.jsonl"))
+    runs = [*map(json.loads, open("runs.jsonl"))]
     [folder, _] = sorted(tools.pathlib.Path("runs").iterdir())
     result = json.loads((folder / "result.json").read_text())
     assert runs[0]["test_accuracy"] == result["test_accuracy"] and runs[0]["recipe"] == "small"
@@ -122,7 +118,7 @@ def test_runs_are_stored_shown_and_not_repeated(command):
     assert command("small", "--seeds", "2") == []
     assert command("small", "--seeds", "1", "--again") == [("small", 1)]
     command.small.batches = None  # other code: the stored runs are not its figures
-    assert reproduce.runs_to_show()["small"] == [earlier]
+    assert "small" not in reproduce.runs_to_show()
     with pytest.raises(DataError, match="no recipe has its code"):
         reproduce.read_run(folder)
     (folder / "result.json").unlink()
