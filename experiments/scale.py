@@ -1,4 +1,4 @@
-"""Measures time and memory against the number of texts, from a table to an epoch of training.
+"""Measures time and memory against the number of texts: a table, an epoch of training, prediction.
 
     python -m experiments.scale                          10 thousand, 100 thousand, a million texts
     python -m experiments.scale --texts 1000 20000
@@ -23,6 +23,7 @@ import imdb_lstm
 imdb_lstm.DATA_FILE, imdb_lstm.EPOCHS = "data/texts.npz", 1
 imdb_lstm.main()
 """
+PREDICT = "import predict; predict.main(['imdb_lstm', '--table', 'texts.csv', '--output', 'a.csv'])"
 
 
 def write_texts(path, count):
@@ -47,11 +48,10 @@ def measure(count, folder):
     """Returns a row of the table, for a number of texts."""
     print(f"{count:,} texts ...", flush=True)
     write_texts(f"{folder}/texts.csv", count)
-    preparing, prepare_peak, _ = tools.run_code(PREPARE, folder)
-    training, train_peak, _ = tools.run_code(TRAIN, folder)
+    runs = [tools.run_code(code, folder)[:2] for code in (PREPARE, TRAIN, PREDICT)]
     files = f"{folder}/texts.csv", f"{folder}/data/texts.npz"
     figures = [os.path.getsize(file) / 2**20 for file in files]
-    figures += [preparing, prepare_peak, training, train_peak]
+    figures += [figure for run in runs for figure in run]  # seconds and peak memory
     return [f"{count:,}", *(f"{figure:,.0f}" for figure in figures)]
 
 
@@ -66,13 +66,13 @@ def main(arguments=None):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(count, folder))
     columns = "texts", "table, MiB", "data file, MiB", "prepare, s", "peak memory, MiB"
-    columns += "train, s", "peak memory, MiB"
+    columns += "train, s", "peak memory, MiB", "predict, s", "peak memory, MiB"
     text = f"""# Time and memory against the number of texts
 
 Written by `python -m experiments.scale`. The texts are generated, with a mean of {MEAN_WORDS} words
 from a vocabulary of {VOCABULARY:,}; the word of rank r has a probability proportional to 1 / r.
-Training is one epoch of `imdb_lstm.py` on four fifths, and evaluation. Seconds and memory are of
-whole processes. Other work ran on the machine.
+Training is one epoch of `imdb_lstm.py` on four fifths, and evaluation; prediction is `predict.py`
+on the whole table. Seconds and memory are those of whole processes.
 
 {tools.machine(tools.versions())}.
 
