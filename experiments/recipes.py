@@ -283,7 +283,9 @@ VARIATIONS = {
     f"length_{length}": Recipe("imdb_lstm", dict(MAX_LENGTH=length)) for length in LENGTHS
 }
 VARIATIONS |= {
-    "cell_simplernn": Recipe("reuters_rnn", dict(CELL="SimpleRNN", LEARNING_RATE=0.003)),
+    "cell_simplernn": Recipe(
+        "reuters_rnn", dict(CELL="SimpleRNN", DROPOUT=0.1, LEARNING_RATE=0.001, EPOCHS=30)
+    ),
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
     "random_vectors": Recipe("imdb_lstm", load_data=without_vectors),
     "reuters_one_way": Recipe("reuters_rnn", dict(BIDIRECTIONAL=False)),
