@@ -116,7 +116,7 @@ def main():
     (folder / "code.py").write_text("\n\n".join(code), encoding="utf-8")
     stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     callbacks = [keras.callbacks.CSVLogger(folder / "history.csv"), stopping]
-    history = model.fit(
+    history = model.fit(  # batches() shuffles already
         train, validation_data=val, epochs=EPOCHS, callbacks=callbacks, shuffle=False, verbose=2
     )
     seconds = (datetime.datetime.now() - start).total_seconds()
