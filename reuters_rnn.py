@@ -4,8 +4,8 @@
 # ///
 """Classification of Reuters newswires by topic with a SimpleRNN, GRU or LSTM: python reuters_rnn.py
 
-Test accuracy 83.4 ± 0.5 % with a GRU, 83.9 ± 0.4 % with an LSTM; with a SimpleRNN, whose
-LEARNING_RATE was 0.003, 79.3 ± 0.6 %. Majority class 36.2 %, linear SVM on TF-IDF 82.7 %.
+Test accuracy 83.4 ± 0.5 % with a GRU, 83.9 ± 0.4 % with an LSTM, 81.2 ± 0.6 % with a SimpleRNN
+(DROPOUT 0.1, LEARNING_RATE 0.001, EPOCHS 30). Majority class 36.2 %, linear SVM on TF-IDF 82.7 %.
 The cells: docs/how_recurrent_networks_work.md#simplernn-gru-and-lstm"""
 
 import datetime

@@ -194,9 +194,9 @@ def published(script, build_model, constants, figure=None, source="", note="", l
     return Recipe(script, constants, figure, source, note, **functions)
 
 
-def rice(script, build_model, figure, note="", **constants):
+def rice(script, build_model, figure, **constants):
     own = {"load_data": without_first_two_fifths}
-    return published(script, build_model, RICE | constants, figure, UNNAMED, note, **own)
+    return published(script, build_model, RICE | constants, figure, UNNAMED, **own)
 
 
 def video(script, build_model, **constants):
@@ -209,9 +209,7 @@ def reuters(figure=None, source="", **constants):
 
 
 PUBLISHED = {
-    "brownlee": published(
-        "imdb_lstm", lstms, BROWNLEE, source=BROWNLEE_SOURCE, note="the one run has seed 2"
-    ),
+    "brownlee": published("imdb_lstm", lstms, BROWNLEE, source=BROWNLEE_SOURCE),
     "lab_dropout": published(
         "imdb_lstm",
         lstms,
@@ -224,13 +222,7 @@ PUBLISHED = {
     ),
     "rice_lstm": rice("imdb_lstm", lstms, 86.17, LSTM_UNITS=16),
     "rice_bilstm": rice("imdb_bilstm", bilstms, 85.26, LSTM_UNITS=(16,), DROPOUTS=(0, 0)),
-    "rice_deep_bilstm": rice(
-        "imdb_bilstm",
-        bilstms,
-        85.17,
-        "seeds differ: in batches of similar length, seeds 1, 2, 3 gave 81.7, 86.2, 83.3 %",
-        **RICE_DEEP,
-    ),
+    "rice_deep_bilstm": rice("imdb_bilstm", bilstms, 85.17, **RICE_DEEP),
     "keras_docs": published(
         "imdb_bilstm",
         bilstms,
