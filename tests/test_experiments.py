@@ -114,7 +114,8 @@ def test_runs_are_stored_shown_and_not_repeated(command):
     assert runs[0]["parameters"] == 300 * 4 + 4 * 4 * (4 + 4 + 1) + 4 + 1
     values = [100 * run["test_accuracy"] for run in runs]
     figure = f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f} (2)"
-    assert f"| 12.3 | {figure} |" in open("results.md").read()
+    row = f"| 12.3 | {figure} | {values[0]:.2f}, {values[1]:.2f} | {runs[0]['parameters']:,} |"
+    assert row in open("results.md").read()
     assert command("small", "--seeds", "2") == []
     assert command("small", "--seeds", "1", "--again") == [("small", 1)]
     command.small.batches = None  # other code: the stored runs are not its figures
