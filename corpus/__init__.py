@@ -7,3 +7,7 @@ The training scripts import none of it: they read the data file with `np.load` a
 
 class DataError(Exception):
     """An error that the user can correct; its text is shown as it is, without a traceback."""
+
+
+# How every refusal of a file ends, where no command of ours reads it.
+WRITE = "or read it with pandas and call prepare_texts.write: see README"
