@@ -13,10 +13,10 @@
 
 Each combination without a finished run in runs/ is trained in its own process, as if the constants
 had been edited. The same command again trains only what is missing; Ctrl-C loses only the
-run in progress. A run is reused if its constants, the fingerprint of its data and the code of its
-four functions (code.py, without comments and docstrings) are unchanged; of runs with equal seeds
-the newest counts. Values are Python literals or words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell
-needs the quotes).
+run in progress. A run is reused if its constants, the fingerprint of its data, its file of word
+vectors, Keras's backend and the script (code.py, without comments, docstrings and the constants'
+values) are unchanged; of runs with equal seeds the newest counts. Values are Python literals or
+words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell needs the quotes).
 
 Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
 with one row per variant. The validation figures are those of the restored epoch, parameters include
@@ -32,8 +32,6 @@ seeds with equal accuracies, the binomial standard error of one accuracy takes i
 import ast
 import collections
 import contextlib
-import hashlib
-import io
 import itertools
 import json
 import math
@@ -44,15 +42,13 @@ import statistics
 import subprocess
 import sys
 import time
-import tokenize
-import zipfile
 
 import numpy as np
 
 from corpus import DataError, command, data_file
+from corpus.runs import backend, code_of, constants_of, vectors_of, with_constants
 
 try:
-    import h5py
     import matplotlib
     import pandas
     from scipy import stats
@@ -69,27 +65,13 @@ EXPLANATION = """
 Sorted by validation accuracy: choosing by test accuracy would make the test accuracy of the choice
 too high. ±: standard deviation over seeds. =: not distinguishable from the best (the 95% interval
 includes 0)."""
-TRAIN_TEXTS = {"keras.datasets.imdb": 25_000, "keras.datasets.reuters": 8_982}  # in train
+TRAIN_TEXTS = {  # in train
+    "keras.datasets.imdb, without word vectors": 25_000,
+    "keras.datasets.reuters, without word vectors": 8_982,
+}
 
 
 # --- Scripts and runs -----------------------------------------------------------------------------
-
-
-def code_of(source):
-    """Returns a hash of source code without its comments, docstrings and blank lines."""
-    # Lines of text, because `ast.unparse` and tokens depend on the version of Python.
-    lines = source.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            docstring = node.body[0]
-            for row in range(docstring.lineno - 1, docstring.end_lineno):
-                lines[row] = ""
-    code = "\n".join(line.rstrip() for line in lines if line.strip())
-    return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
 def fingerprint(path):
@@ -106,7 +88,7 @@ def fingerprint(path):
 
 
 def read_script(name):
-    """Returns the constants of a training script in the current folder and the hash of its code.
+    """Returns the constants and the text of a training script in the current folder.
 
     The script is read, not run: importing TensorFlow would take seconds.
     """
@@ -116,38 +98,23 @@ def read_script(name):
         names = sorted(path.stem for path in paths if b"\ndef build_model(" in path.read_bytes())
         raise DataError(f"there is no script {path} here. Scripts: {', '.join(names) or 'none'}")
     try:
-        source = path.read_text(encoding="utf-8-sig")
+        source = path.read_text(encoding="utf-8")
         body = ast.parse(source).body
     except ValueError as error:  # SyntaxError is not among these
         raise DataError(f"{path} cannot be read ({error})") from None
     except SyntaxError as error:
         raise DataError(f"{path}, line {error.lineno}: {error.msg}") from None
-    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-    wanted = "load_data", "batches", "build_model", "main"  # what the script writes to code.py
-    if missing := [function for function in wanted if function not in functions]:
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    if missing := [name for name in ("load_data", "batches", "build_model") if name not in names]:
         raise DataError(f"{path} is not a training script: it has no function {missing[0]}")
-    code = []
-    for node in map(functions.get, wanted):
-        first = min(part.lineno for part in (node, *node.decorator_list))
-        code.append("\n".join(source.splitlines()[first - 1 : node.end_lineno]))
-    constants = {}
-    for node in body:
-        if not isinstance(node, ast.Assign | ast.AnnAssign):
-            continue
-        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-        if getattr(target, "id", "").isupper():
-            try:
-                constants[target.id] = ast.literal_eval(node.value)
-                json.dumps(constants[target.id])
-            except (TypeError, ValueError):
-                raise DataError(
-                    f"{path}, line {node.lineno}: the constant must be a plain value, "
-                    "because it is read without running the script"
-                ) from None
+    try:
+        constants = constants_of(source)
+    except DataError as error:
+        raise DataError(f"{path}, {error}") from None
     for constant in "DATA_FILE", "VALIDATION_SIZE", "SEED":
         if constant not in constants:
             raise DataError(f"{path} has no constant {constant}")
-    return constants, code_of("\n\n".join(code))
+    return constants, source
 
 
 def read_run(folder):
@@ -171,7 +138,8 @@ def read_run(folder):
         history = pandas.read_csv(folder / "history.csv").drop(columns="epoch")
         # Without validation, CSVLogger writes "NA" into its columns.
         run["history"] = history.dropna(axis="columns", how="all").to_dict("list")
-        run["parameters"] = count_parameters(folder / "model.keras")
+        run["parameters"], run["backend"] = result["parameters"] + 0, result["backend"]
+        run["vectors"] = result["about"].get("vectors_file")
         # What the table and the plot read.
         run["constants"]["DATA_FILE"], run["constants"]["VALIDATION_SIZE"] + 0
         for name in {"val_loss", "val_accuracy"} & run.keys():
@@ -180,20 +148,6 @@ def read_run(folder):
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"{folder} is of an earlier version or damaged ({reason})") from None
     return run
-
-
-def count_parameters(path):
-    """Returns the number of weights in a .keras file."""
-    with zipfile.ZipFile(path) as archive:
-        weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
-    sizes = []
-
-    def add(name, item):
-        if "seed_generator" not in name:  # the random state of a Dropout layer is no weight
-            sizes.append(getattr(item, "size", 0))  # a group has no size
-
-    weights["layers"].visititems(add)
-    return int(sum(sizes))
 
 
 def finished_runs():
@@ -251,14 +205,15 @@ def check_value(script, constants, name, value):
         raise DataError(f"{name}={value}: write it like the value in {script}.py, {name}={example}")
 
 
-Combination = collections.namedtuple("Combination", "run title changes")
+Combination = collections.namedtuple("Combination", "run title changes text")
 
 
 def combinations(arguments):
     """Returns the Combinations that a command line names.
 
-    `run` is what the run will have (script, code, constants, fingerprint); `changes`, the constants
-    to set. Raises DataError for an unknown script or constant and for a value that cannot be meant.
+    `run` is what the run will have (script, code, constants, data, backend); `changes`, the
+    constants to set; `text`, that of the script. Raises DataError for an unknown script or constant
+    and for a value that cannot be meant.
     """
     scripts = [name.removesuffix(".py") for argument in arguments if "=" not in argument
                for name in argument.split(",") if name]  # fmt: skip
@@ -275,19 +230,20 @@ def combinations(arguments):
         values[name] = values_of(text)
     found = []
     for script in dict.fromkeys(scripts):
-        constants, code = read_script(script)
+        constants, text = read_script(script)
         for name in values:
             for value in values[name]:
                 check_value(script, constants, name, value)
         for chosen in itertools.product(*values.values()):
             changes = dict(zip(values, chosen))
             everything = json.loads(json.dumps(constants | changes))  # as result.json has it
-            run = {"script": script, "code": code, "constants": everything}
+            run = {"script": script, "code": code_of(text), "constants": everything}
             run["fingerprint"] = fingerprint(everything["DATA_FILE"])
+            run |= {"vectors": vectors_of(everything), "backend": backend()}
             title = " ".join(
                 [script, *(f"{name}={show(value)}" for name, value in changes.items())]
             )
-            found.append(Combination(run, title, changes))
+            found.append(Combination(run, title, changes, text))
     return found
 
 
@@ -322,18 +278,31 @@ def run_python(code, folder=".", **environment):
         raise DataError(f"training failed (status {process.returncode}); its last line: {last}")
 
 
+def runner(path, text, constants):
+    """Returns Python code that runs a script with other constants; it needs no file but `path`.
+
+    The code refuses a script that no longer has the text that was compared with the stored runs.
+    """
+    edited = f"{path} was edited while compare.py ran. Type the command again."
+    return f"""import pathlib, sys
+path = {os.path.abspath(path)!r}
+if pathlib.Path(path).read_text(encoding="utf-8") != {text!r}:
+    sys.exit({edited!r})
+code = compile({with_constants(text, constants)!r}, path, "exec")
+exec(code, {{"__name__": "__main__", "__file__": path}})"""
+
+
 def train(missing, runs):
     """Trains Combinations one after the other; returns a message for each that failed."""
     earlier = [run["seconds"] for run in runs if run["script"] == missing[0].run["script"]]
     failures, measured = [], []
-    for number, (run, title, changes) in enumerate(missing):
+    for number, (run, title, changes, text) in enumerate(missing):
         seconds = statistics.mean(measured or earlier or [0]) * (len(missing) - number)
         left = f", about {math.ceil(seconds / 60)} min left" if seconds else ""
         print(f"run {number + 1} of {len(missing)}: {title}{left}", flush=True)
         start = time.perf_counter()
-        script = f"script = importlib.import_module({run['script']!r})"
         try:
-            run_python(f"import importlib; {script}; vars(script).update({changes}); script.main()")
+            run_python(runner(f"{run['script']}.py", text, changes))
             measured.append(time.perf_counter() - start)
         except DataError as error:
             failures.append(f"{title}: {error}")

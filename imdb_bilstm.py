@@ -1,36 +1,32 @@
-# /// script
-# requires-python = ">=3.11,<3.14"
-# dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
-# ///
 """Sentiment classification of IMDB movie reviews with a bidirectional LSTM: python imdb_bilstm.py
 
-Test accuracy 91.8 ± 0.3 %, majority class 50 %. imdb_lstm.py with 128 units: 91.0 % (seed 1).
-An epoch takes 4.6 times as long (3.6 to 6.0) as one of imdb_lstm.py, which has 64 units.
-The layers: docs/how_recurrent_networks_work.md#both-directions"""
+Test accuracy 91.8 ± 0.3 %; imdb_lstm.py 90.7 ± 0.2 %, with 128 units 91.0 % (seed 1). An epoch
+takes 4.6 times as long (3.6 to 6.0). Layers: docs/how_recurrent_networks_work.md#both-directions"""
 
 import datetime
-import inspect
 import json
 import pathlib
 import sys
+
+try:  # the text of this file, for the record of a run; read now, since the next imports are slow
+    script_text = pathlib.Path(__file__).read_text(encoding="utf-8")
+except NameError:  # a notebook has cells; standard input leaves no text
+    script_text = globals().get("In", ["# Python does not keep the text of standard input.\n"])[-1]
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import datasets, layers
 
-# Data
 DATA_FILE = "data/imdb.npz"  # from download_imdb.py or prepare_texts.py
 VOCAB_SIZE = 30_000  # ids: 4 reserved, then words by frequency; rarer words become id 2, unknown
 MAX_LENGTH = 400  # words per text; a longer review keeps its end, where reviewers sum up
-VALIDATION_SIZE = 0.1  # fraction of train; above 0.1: the vectors know its texts; 0: all EPOCHS run
-# Model
-EMBEDDING_DIM = 256  # at most 256, vectors frozen; without a data file random ones are trained
+VALIDATION_SIZE = 0.1  # fraction of train; above 0.1, the vectors were also counted on its texts
+EMBEDDING_DIM = 256  # at most 256; DATA_FILE's vectors are frozen, random ones are trained
 LSTM_UNITS = (128,)  # hidden units in each direction; (128, 64) makes two layers
 MERGE_MODE = "concat"  # combines the directions: "concat" (twice as wide), "sum", "ave" or "mul"
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at all steps of a text
-# Training
 LEARNING_RATE = 0.006
 BATCH_SIZE = 128
 EPOCHS = 6  # at most
@@ -39,35 +35,37 @@ SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results 
 
 
 def load_data():
-    """Returns (texts as ids, labels) of train and of test, vocabulary, classes, vectors, about."""
+    """Returns train and test, (texts as ids, labels) each; vocabulary, classes, vectors, about."""
     path = pathlib.Path(DATA_FILE)
-    try:
-        if path.exists():
-            data = dict(np.load(path))
-            ends = {part: np.cumsum(data[f"{part}_lengths"])[:-1] for part in ("train", "test")}
-            parts = [(np.split(data[f"x_{part}"], ends[part]), data[f"y_{part}"]) for part in ends]
-            lists = [bytes(data[name]).decode().split("\n") for name in ("vocabulary", "classes")]
-            return *parts, *lists, data["vectors"], json.loads(str(data["about"]))
-        corpus = getattr(datasets, path.stem)  # no file: the same texts without word vectors
+    if path.exists():
+        data, parts = np.load(path), []
+        for part in "train", "test":  # the texts are stored end to end
+            ids, lengths, labels = data[f"x_{part}"], data[f"{part}_lengths"], data[f"y_{part}"]
+            assert (len(ids), len(labels)) == (lengths.sum(), len(lengths)), f"{path} is damaged"
+            parts.append((np.split(ids, np.cumsum(lengths)[:-1]), labels))
+        lists = [bytes(data[name]).decode().split("\n") for name in ("vocabulary", "classes")]
+        return *parts, *lists, data["vectors"], json.loads(str(data["about"]))
+    try:  # the same texts from Keras, without word vectors and without the movies of the reviews
+        corpus = getattr(datasets, path.stem)
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
-        sys.exit(f"Cannot read {path}, which download_*.py or prepare_texts.py makes ({error}).")
-    print(f"No {path}: keras.datasets, without word vectors (IMDB: validation not by movie).")
+        program = f"download_{path.stem}" if path.stem in ("imdb", "reuters") else "prepare_texts"
+        sys.exit(f"There is no {path}. Make it: python {program}.py ({error})")
     classes = {"imdb": ["negative", "positive"], "reuters": datasets.reuters.get_label_names()}
-    vectors, about = np.zeros((0, EMBEDDING_DIM)), {"source": f"keras.datasets.{path.stem}"}
-    return train, test, sorted(ranks, key=ranks.get), classes[path.stem], vectors, about
+    about = {"source": f"keras.datasets.{path.stem}, without word vectors"}
+    return train, test, sorted(ranks, key=ranks.get), classes[path.stem], np.zeros((0, 1)), about
 
 
 def batches(texts, labels):
     """Returns a tf.data.Dataset of ids (batch, time) and labels (batch,), shuffled each epoch."""
     lengths = np.array([min(len(text), MAX_LENGTH) for text in texts])
     starts = range(0, len(texts), BATCH_SIZE)
-    random = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
 
     def epoch():
         # Batches of similar length need little padding. Noise on the lengths varies the batches.
-        order = np.argsort(lengths * random.uniform(0.95, 1.05, len(lengths)))
-        for start in random.permutation(starts):
+        order = np.argsort(lengths * rng.uniform(0.95, 1.05, len(lengths)))
+        for start in rng.permutation(starts):
             rows = order[start : start + BATCH_SIZE]
             # A multiple of 8, with at least 8 zeros in front. A mask for them would rule out cuDNN.
             width = (lengths[rows].max() + 15) // 8 * 8
@@ -81,19 +79,21 @@ def batches(texts, labels):
     return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).with_options(options)
 
 
-def build_model(vectors, trainable=False):
+def build_model(vectors):
     """Returns the compiled network: ids (batch, time) to probabilities (batch, 1)."""
+    table = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM))  # words without a vector
+    table[: len(vectors)] = vectors[:VOCAB_SIZE, :EMBEDDING_DIM]
+    frozen = len(vectors) > 0
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
-    model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=[vectors], trainable=trainable))
+    model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=[table], trainable=not frozen))
     model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # drops whole words
     for units in LSTM_UNITS:
         lstm = layers.LSTM(units, dropout=DROPOUT, return_sequences=True)
         # Keras reverses the backward outputs, so that both directions are aligned at each word.
         model.add(layers.Bidirectional(lstm, merge_mode=MERGE_MODE))
-    # (batch, time, 2 * units) with "concat"; the maximum over time is (batch, 2 * units)
-    model.add(layers.GlobalMaxPooling1D())
+    model.add(layers.GlobalMaxPooling1D())  # (batch, time, 2 * units) to (batch, 2 * units)
     model.add(layers.Dense(1, activation="sigmoid"))
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)  # limits the gradient norm
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -101,48 +101,67 @@ def build_model(vectors, trainable=False):
 def main():
     """Trains the model, evaluates it once on test, saves the run; returns model and history."""
     assert min(MAX_LENGTH, BATCH_SIZE, EPOCHS) >= 1, "MAX_LENGTH, BATCH_SIZE, EPOCHS: at least 1"
-    assert 0 <= DROPOUT < 1 and 0 <= VALIDATION_SIZE < 1, "DROPOUT, VALIDATION_SIZE: 0 to below 1"
+    rates = WORD_DROPOUT, DROPOUT, VALIDATION_SIZE
+    assert 0 <= min(rates) <= max(rates) < 1, "WORD_DROPOUT, DROPOUT, VALIDATION_SIZE: 0 to below 1"
     keras.utils.set_random_seed(SEED)
-    (x_train, y_train), (x_test, y_test), vocabulary, classes, stored, about = load_data()
-    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
+    script = pathlib.Path(globals().get("__file__", "notebook"))
+    if script.suffix and script.read_text(encoding="utf-8") != script_text:
+        sys.exit(f"{script} was edited since it was imported: reload it (importlib.reload) first.")
+    code, names = script_text, [line.partition(" = ")[0] for line in script_text.splitlines()]
+    for function in load_data, batches, build_model, main:
+        names += function.__code__.co_names  # the names that it reads
+        if function.__code__.co_filename != main.__code__.co_filename:
+            code = f"# {function.__name__} comes from another file or cell.\n"
+    constants = {name: globals()[name] for name in names if name.isupper() and name in globals()}
+    constants = json.loads(json.dumps(constants, default=np.generic.item))
+
+    (x_train, y_train), (x_test, y_test), vocabulary, classes, vectors, about = load_data()
+    cut = int(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
     train = batches(x_train[cut:], y_train[cut:])
     val = batches(x_train[:cut], y_train[:cut]) if cut else None
-    assert EMBEDDING_DIM <= stored.shape[1], f"EMBEDDING_DIM: at most {stored.shape[1]}"
-    vectors = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM))
-    vectors[: len(stored)] = stored[:VOCAB_SIZE, :EMBEDDING_DIM]
-    model = build_model(vectors, trainable=not len(stored))
-    assert max(*y_train, *y_test) < max(2, model.output_shape[-1]), "DATA_FILE: too many classes"
+    print(f"{about['source']}: train {len(x_train) - cut}, val {cut}, test {len(x_test)} texts")
+
+    model = build_model(vectors)
+    assert len(classes) <= max(2, model.output_shape[-1]), "too many classes: use reuters_rnn.py"
     model.summary()
+
     start = datetime.datetime.now()
-    script = pathlib.Path(globals().get("__file__", "notebook")).stem
-    folder = pathlib.Path("runs", f"{script}-{start:%Y%m%d-%H%M%S-%f}")
+    folder = pathlib.Path("runs", f"{script.stem}-{start:%Y%m%d-%H%M%S-%f}")
     folder.mkdir(parents=True)
-    code = map(inspect.getsource, (load_data, batches, build_model, main))
-    (folder / "code.py").write_text("\n\n".join(code), encoding="utf-8")
+    (folder / "code.py").write_text(code, encoding="utf-8")
     stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     callbacks = [keras.callbacks.CSVLogger(folder / "history.csv"), stopping]
+    bar = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2  # 2: a line an epoch
     history = model.fit(  # batches() shuffles already
-        train, validation_data=val, epochs=EPOCHS, callbacks=callbacks, shuffle=False, verbose=2
+        train, validation_data=val, epochs=EPOCHS, callbacks=callbacks, shuffle=False, verbose=bar
     )
     seconds = (datetime.datetime.now() - start).total_seconds()
-    test = model.evaluate(batches(x_test, y_test), return_dict=True, verbose=0)
+
     best = stopping.best_epoch + 1 if cut else EPOCHS
-    result = {"script": script, "classes": classes, "device": tf.test.gpu_device_name() or "CPU"}
-    result |= {"about": about, "epochs": len(history.epoch), "best_epoch": best, "seconds": seconds}
-    result["constants"] = {name: value for name, value in globals().items() if name.isupper()}
-    result["versions"] = {"python": sys.version} | {m.__name__: m.__version__ for m in (tf, keras)}
+    test = model.evaluate(batches(x_test, y_test), return_dict=True, verbose=0)
+    print(f"majority-class baseline: {np.mean(y_test == np.bincount(y_train).argmax()):.2%}")
+
+    versions = {"python": sys.version, "tensorflow": tf.__version__, "keras": keras.__version__}
+    result = {"script": script.stem, "constants": constants, "classes": classes, "about": about}
+    result |= {"versions": versions, "backend": keras.backend.backend()}
+    result |= {"device": tf.test.gpu_device_name() or "CPU", "parameters": model.count_params()}
+    result |= {"epochs": len(history.epoch), "best_epoch": best, "seconds": seconds}
     result |= {name: values[best - 1] for name, values in history.history.items()}
     result |= {f"test_{name}": value for name, value in test.items()}
     model.save(folder / "model.keras")
     (folder / "vocabulary.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    (folder / "result.json").write_text(json.dumps(result, indent=2, default=str))
-    print(f"majority-class baseline: {np.mean(y_test == np.bincount(y_train).argmax()):.2%}")
+    (folder / "result.json").write_text(json.dumps(result, indent=2))
+    print(f"next: python report.py {folder}")
     print(f"{folder}: test accuracy {test['accuracy']:.2%}, {about['source']}")
     return model, history
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1 and "__file__" in globals():  # a notebook's arguments are ipykernel's
-        print(__doc__)
-        sys.exit("--help" not in sys.argv and "No arguments: edit constants, or see compare.py")
+        sys.exit(f"{__doc__}\n\nThere are no options: edit the constants, or see compare.py.")
     model, history = main()
+
+# /// script
+# requires-python = ">=3.11,<3.14"
+# dependencies = ["tensorflow>=2.20,<2.22", "numpy>=2.0,<3"]
+# ///

@@ -69,14 +69,15 @@ def feedforward_counts(train, test, vectors, seed):
     return feedforward(train, test, None, seed, vectors)
 
 
-def feedforward(train, test, vectors, seed, stored=()):
+def feedforward(train, test, vectors, seed, stored=np.zeros((0, 1))):
     """A network without recurrence: the mean of the word vectors, with dropout."""
     keras.utils.set_random_seed(seed)
     script = tools.configure("imdb_lstm", {"SEED": seed, "EMBEDDING_DIM": 32})
     size = round(len(train[0]) * script.VALIDATION_SIZE)
     validation = [part[:size] for part in train]
     train = [part[size:] for part in train]
-    table = tools.initial_vectors(script, stored)
+    table = np.random.uniform(-0.05, 0.05, (script.VOCAB_SIZE, script.EMBEDDING_DIM))
+    table[: len(stored)] = stored[: script.VOCAB_SIZE, : script.EMBEDDING_DIM]
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(*table.shape, weights=[table], mask_zero=True))
     model.add(layers.GlobalAveragePooling1D())

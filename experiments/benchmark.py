@@ -14,6 +14,7 @@ maximum); seconds on a shared machine vary more.
 """
 
 import collections
+import dataclasses
 import functools
 import importlib.util
 import json
@@ -51,19 +52,20 @@ def measure(contestants, rounds):
     return dict(seconds)
 
 
-def load(name, changes):
-    """Returns a recipe's script as a module, and its training texts and labels."""
-    module = RECIPES[name].configure(**changes)
+def load(name, changes, batches=None):
+    """Returns a recipe's script as a module, and its training texts and labels.
+
+    Its `batches` are replaced by that function, or are those of the script.
+    """
+    module = dataclasses.replace(RECIPES[name], batches=batches).configure(**changes)
     (texts, labels), *_ = module.load_data()
     return module, tools.cut(module, texts), labels
 
 
 def in_keras(name, changes, padded):
     """Returns the seconds of an epoch with all texts padded, or with our batches of the script."""
-    module, texts, labels = load(name, changes)
-    epoch = (
-        recipes.padded(module, texts, labels) if padded else module.original.batches(texts, labels)
-    )
+    module, texts, labels = load(name, changes, recipes.padded if padded else None)
+    epoch = module.batches(texts, labels)
     # Every NTH batch by width, so that their mean width is that of the epoch.
     batches = sorted(epoch.as_numpy_iterator(), key=lambda batch: batch[0].shape[1])[2::NTH]
     random.Random(1).shuffle(batches)
@@ -73,7 +75,7 @@ def in_keras(name, changes, padded):
     options = tf.data.Options()
     options.autotune.enabled = False  # else most of a time can be its wait at the end of the epoch
     dataset = dataset.with_options(options)
-    model = module.build_model(tools.initial_vectors(module, ()))
+    model = module.build_model(np.zeros((0, 1)))
     model.fit(dataset.take(2), shuffle=False, verbose=0)
     fraction = sum(len(ids) for ids, _ in batches) / len(texts)
     return seconds_of(model.fit, dataset, shuffle=False, verbose=0) / fraction
@@ -83,7 +85,7 @@ def as_in_tutorials(name, changes):
     """Returns the seconds of a whole epoch with all texts padded, in an array that fit gets."""
     module, texts, labels = load(name, changes)
     ids = keras.utils.pad_sequences(texts, module.MAX_LENGTH)
-    model = module.build_model(tools.initial_vectors(module, ()))
+    model = module.build_model(np.zeros((0, 1)))
     size = module.BATCH_SIZE
     model.fit(ids[: 2 * size], labels[: 2 * size], batch_size=size, verbose=0)
     return seconds_of(model.fit, ids, labels, batch_size=size, verbose=0)
@@ -198,7 +200,7 @@ def reach(name, seed):
     keras.utils.set_random_seed(seed)
     (x, y), *_, stored, _ = module.load_data()
     size = len(x) // 10  # the stored vectors know the rest
-    model = module.build_model(tools.initial_vectors(module, stored), not len(stored))
+    model = module.build_model(stored)
     stop = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: setattr(model, "stop_training", logs["val_accuracy"] >= ENOUGH)
     )

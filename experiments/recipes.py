@@ -46,7 +46,7 @@ def padded(script, texts, labels):
 # The models of the sources: random initial vectors, the last output, Keras's default optimizer.
 
 
-def lstms(script, vectors, trainable=True):
+def lstms(script, vectors):
     """DROPOUT: the rate of dropout and of recurrent dropout."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -60,7 +60,7 @@ def lstms(script, vectors, trainable=True):
     return model
 
 
-def bilstms(script, vectors, trainable=True):
+def bilstms(script, vectors):
     """DROPOUTS: the rates of dropout in front of each layer and of the output."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -75,7 +75,7 @@ def bilstms(script, vectors, trainable=True):
     return model
 
 
-def cnn_lstm(script, vectors, trainable=True):
+def cnn_lstm(script, vectors):
     """Dropout of single components of the embedding; convolution without padding."""
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
@@ -89,7 +89,7 @@ def cnn_lstm(script, vectors, trainable=True):
     return model
 
 
-def topic_rnn(script, vectors, trainable=True, class_count=46):
+def topic_rnn(script, vectors, class_count=46):
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
     last = len(script.UNITS)
@@ -102,16 +102,20 @@ def topic_rnn(script, vectors, trainable=True, class_count=46):
     return model
 
 
-def trained_vectors(script, vectors, trainable):
+def trained_vectors(script, vectors):
     """The model of imdb_lstm.py that also trains the stored vectors."""
-    return script.original.build_model(vectors, trainable=True)
+    model = script.original.build_model(vectors)
+    model.layers[0].trainable = True
+    model.compile(model.optimizer, loss=model.loss, metrics=["accuracy"])
+    return model
 
 
-def last_output(script, vectors, trainable):
+def last_output(script, vectors):
     """The model of imdb_lstm.py with the last output instead of the maximum over time."""
+    table = np.random.uniform(-0.05, 0.05, (script.VOCAB_SIZE, script.EMBEDDING_DIM))
+    table[: len(vectors)] = vectors[: script.VOCAB_SIZE, : script.EMBEDDING_DIM]
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
-    size = script.VOCAB_SIZE, script.EMBEDDING_DIM
-    model.add(layers.Embedding(*size, weights=[vectors], trainable=trainable))
+    model.add(layers.Embedding(*table.shape, weights=[table], trainable=False))
     model.add(layers.Dropout(script.WORD_DROPOUT, noise_shape=(None, None, 1)))
     model.add(layers.LSTM(script.LSTM_UNITS, dropout=script.DROPOUT))
     model.add(layers.Dense(1, activation="sigmoid"))
@@ -120,12 +124,12 @@ def last_output(script, vectors, trainable):
     return model
 
 
-def convolution(script, vectors, trainable, class_count):
+def convolution(script, vectors, class_count=46):
     """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py.
 
     With reuters_rnn.py's learning rate, 0.006, it reached 72 % on validation.
     """
-    whole = script.original.build_model(vectors, trainable, class_count)
+    whole = script.original.build_model(vectors, class_count)
     embedding, word_dropout, *rest = whole.layers
     model = keras.Sequential([keras.Input((None,), dtype="int32"), embedding, word_dropout])
     model.add(layers.Conv1D(script.EMBEDDING_DIM, 5, padding="same", activation="relu"))
@@ -147,11 +151,17 @@ class Recipe:
     batches: collections.abc.Callable | None = None
     build_model: collections.abc.Callable | None = None
 
+    def text(self, **constants):
+        """Returns the script that runs this recipe."""
+        return tools.variant(self.script, self.constants | constants, self.functions())
+
     def configure(self, **constants):
-        """Returns the script as a module whose main() runs this recipe."""
+        """Returns this script as a module."""
+        return tools.configure(self.script, self.constants | constants, self.functions())
+
+    def functions(self):
         names = "load_data", "batches", "build_model"
-        functions = {name: getattr(self, name) for name in names if getattr(self, name)}
-        return tools.configure(self.script, self.constants | constants, functions)
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 IMDB_SCRIPTS = "imdb_lstm", "imdb_stacked_lstm", "imdb_bilstm", "imdb_cnn_lstm"

@@ -20,6 +20,7 @@ import statistics
 
 import compare
 from corpus import DataError, command
+from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS
@@ -30,15 +31,15 @@ RUNS = tools.RESULTS / "runs.jsonl"
 def identity(name, seed):
     """Returns what a run of a recipe would have today: its code, constants and data."""
     if name in BASELINES:
-        script = tools.configure(BASELINES[name][1])
-        constants = tools.constants_of(script)
+        text = tools.variant(BASELINES[name][1])
+        constants = constants_of(text)
         constants = {key: constants[key] for key in ("DATA_FILE", "VOCAB_SIZE", "MAX_LENGTH")}
-        source = inspect.getsource(baselines) + inspect.getsource(script.batches)
+        text = inspect.getsource(baselines) + tools.function_text(text, "batches")
     else:
-        script = RECIPES[name].configure(SEED=seed)
-        constants, source = tools.constants_of(script), tools.source_of(script)
-    same = {"recipe": name, "seed": seed, "code": compare.code_of(source), "constants": constants}
-    return same | {"fingerprint": compare.fingerprint(script.DATA_FILE)}
+        text = RECIPES[name].text(SEED=seed)
+        constants = constants_of(text)
+    same = {"recipe": name, "seed": seed, "code": code_of(text), "constants": constants}
+    return same | {"fingerprint": compare.fingerprint(constants["DATA_FILE"])}
 
 
 def is_current(run):
@@ -74,8 +75,9 @@ def train(name, seed):
             run = json.loads(pathlib.Path(folder, "run.json").read_text())
             run |= {"machine": tools.machine(tools.versions()), "versions": tools.versions()}
             return identity(name, seed) | run
-        recipe = f"from experiments.recipes import RECIPES; recipe = RECIPES[{name!r}]"
-        call(f"{recipe}; recipe.configure(SEED={seed}).main()")
+        path = pathlib.Path(folder, f"{RECIPES[name].script}.py")
+        path.write_text(RECIPES[name].text(SEED=seed), encoding="utf-8")
+        call(f"import runpy; runpy.run_path({path.name!r}, run_name='__main__')")
         return read_run(*pathlib.Path(folder, "runs").iterdir())
 
 

@@ -1,10 +1,8 @@
 """Functions of several programs in this package."""
 
+import ast
 import contextlib
-import functools
-import importlib.util
 import inspect
-import json
 import os
 import pathlib
 import platform
@@ -19,8 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import compare
 from corpus import DataError
+from corpus.runs import constants_of, with_constants
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -29,44 +27,45 @@ lines = status.read_text().splitlines() if status.exists() else []
 print(*[line for line in lines if line.startswith("VmHWM")] or ["VmHWM: 0"])"""
 
 
-def configure(script, constants=None, functions=None):
-    """Returns a fresh copy of a training script as a module, with other constants and functions.
+def variant(script, constants=None, functions=None):
+    """Returns the text of a training script with other constants and functions: a recipe.
 
-    A function takes the module as its first argument and reads constants from it (`script.EPOCHS`);
-    `script.original` has the functions that are replaced. `inspect.getsource` gives its source.
+    Args: `functions`, {name of a function of the script: its replacement}. A replacement takes the
+    script's module as an argument `script` before the others and reads constants from it
+    (`script.EPOCHS`); in the text it is a function like the others. `script.original.NAME` is the
+    function that it replaces.
     Raises ValueError for a constant that neither the script defines nor these functions read.
     """
     constants, functions = constants or {}, functions or {}
-    if not (ROOT / f"{script}.py").exists():
+    path = ROOT / f"{script}.py"
+    if not path.exists():
         raise ValueError(f"there is no script {script}.py")
-    spec = importlib.util.spec_from_file_location(script, ROOT / f"{script}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.original = types.SimpleNamespace(**vars(module))
-    sources = "".join(map(inspect.getsource, functions.values()))
-    if called := sorted(set(re.findall(r"script\.original\.(\w+)", sources))):
-        # A constant of the run, so that a change of these functions makes it stale.
-        originals = (inspect.getsource(getattr(module.original, name)) for name in called)
-        module.ORIGINAL_CODE = compare.code_of("\n\n".join(originals))
-    known = vars(module).keys() | set(re.findall(r"script\.([A-Z_]+)", sources))
+    text = path.read_text(encoding="utf-8")
+    sources = {name: inspect.getsource(function) for name, function in functions.items()}
+    known = constants_of(text).keys() | set(re.findall(r"script\.([A-Z_]+)", str(sources)))
     if unknown := constants.keys() - known:
         raise ValueError(f"{script}.py has no constant {', '.join(sorted(unknown))}")
-    vars(module).update(constants)
-    for name, function in functions.items():
-        vars(module)[name] = functools.wraps(function)(functools.partial(function, module))
+    for name, source in sources.items():
+        old = function_text(text, name)
+        kept = old.replace(f"def {name}(", f"def original_{name}(") + "\n\n\n"
+        new = re.sub(r"^def \w+\(script(, )?", f"def {name}(", source)
+        new = new.replace("script.original.", "original_").replace("script.", "")
+        text = text.replace(old, (kept if f"original_{name}" in new else "") + new.rstrip())
+    return with_constants(text, constants)
+
+
+def function_text(text, name):
+    """Returns the text of a function of a script."""
+    [node] = [node for node in ast.parse(text).body if getattr(node, "name", "") == name]
+    return ast.get_source_segment(text, node)
+
+
+def configure(script, constants=None, functions=None):
+    """Returns `variant` of a script as a module."""
+    module = types.ModuleType(script)
+    text = variant(script, constants, functions)
+    exec(compile(text, f"{script}.py", "exec"), vars(module))
     return module
-
-
-def constants_of(module):
-    """Returns the constants of a script as its result.json has them."""
-    constants = {name: value for name, value in vars(module).items() if name.isupper()}
-    return json.loads(json.dumps(constants, default=str))
-
-
-def source_of(module):
-    """Returns what main() writes to code.py."""
-    functions = module.load_data, module.batches, module.build_model, module.main
-    return "\n\n".join(map(inspect.getsource, functions))
 
 
 def require_data(*names):
@@ -80,14 +79,6 @@ def cut(script, texts):
     """Returns the texts as `batches` reads them: the last MAX_LENGTH ids, rare words unknown."""
     texts = (np.asarray(text[-script.MAX_LENGTH :], dtype="int32") for text in texts)
     return [np.where(text < script.VOCAB_SIZE, text, 2) for text in texts]
-
-
-def initial_vectors(script, stored):
-    """Returns the table with which main() initialises the embedding."""
-    vectors = np.random.uniform(-0.05, 0.05, (script.VOCAB_SIZE, script.EMBEDDING_DIM))
-    if len(stored):
-        vectors[: len(stored)] = stored[: script.VOCAB_SIZE, : script.EMBEDDING_DIM]
-    return vectors
 
 
 def versions():
