@@ -21,6 +21,7 @@ import base64
 import html
 import io
 import os
+import pathlib
 import re
 import sys
 import textwrap
@@ -62,7 +63,7 @@ def read_data(result):
         from keras import datasets
 
         try:
-            corpus = getattr(datasets, source.removeprefix("keras.datasets."))
+            corpus = getattr(datasets, pathlib.Path(path).stem)
             (_, y_train), (x_test, y_test) = corpus.load_data()
             ranks = corpus.get_word_index()
         except Exception as error:
@@ -88,8 +89,7 @@ def classify(classifier, texts):
     """
     constants = classifier.result["constants"]
     lengths = np.array([min(len(text), constants["MAX_LENGTH"]) for text in texts])
-    noise = np.random.default_rng(constants["SEED"]).uniform(0.95, 1.05, len(lengths))
-    order = np.argsort(lengths * noise)
+    order = np.argsort(lengths, kind="stable")
     probabilities = np.zeros((len(texts), len(classifier.classes)), dtype="float32")
     for start in range(0, len(texts), constants["BATCH_SIZE"]):
         rows = order[start : start + constants["BATCH_SIZE"]]

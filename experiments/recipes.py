@@ -35,12 +35,13 @@ def without_vectors(script):
     return *rest, vectors[:0], about
 
 
-def padded(script, texts, labels):
+def padded(script, texts, labels, shuffle=True):
     """Pads or cuts all texts in front to MAX_LENGTH; shuffles single texts, not batches."""
     ids = keras.utils.pad_sequences(texts, script.MAX_LENGTH)
     ids = np.where(ids < script.VOCAB_SIZE, ids, 2)
     dataset = tf.data.Dataset.from_tensor_slices((ids, labels))
-    return dataset.shuffle(len(ids), seed=script.SEED).batch(script.BATCH_SIZE)
+    dataset = dataset.shuffle(len(ids), seed=script.SEED) if shuffle else dataset
+    return dataset.batch(script.BATCH_SIZE)
 
 
 # The models of the sources: random initial vectors, the last output, Keras's default optimizer.
@@ -89,7 +90,7 @@ def cnn_lstm(script, vectors):
     return model
 
 
-def topic_rnn(script, vectors, class_count=46):
+def topic_rnn(script, vectors, class_count):
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(script.VOCAB_SIZE, script.EMBEDDING_DIM))
     last = len(script.UNITS)
@@ -124,7 +125,7 @@ def last_output(script, vectors):
     return model
 
 
-def convolution(script, vectors, class_count=46):
+def convolution(script, vectors, class_count):
     """The model of reuters_rnn.py with a convolution and pooling as in imdb_cnn_lstm.py.
 
     With reuters_rnn.py's learning rate, 0.006, it reached 72 % on validation.

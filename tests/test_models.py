@@ -75,6 +75,16 @@ def test_order_and_composition_of_batches_change_each_epoch(monkeypatch, texts):
     assert abs(np.corrcoef(np.arange(len(widths[0])), widths[0])[0, 1]) < 0.6
 
 
+def test_without_shuffling_texts_are_sorted_by_length_whatever_the_seed(monkeypatch, texts):
+    orders = []
+    for seed in 1, 2:
+        monkeypatch.setattr(imdb_lstm, "SEED", seed)
+        dataset = imdb_lstm.batches(texts, np.arange(len(texts)), shuffle=False)
+        orders.append(np.concatenate([labels for _, labels in epoch(dataset)]))
+    lengths = [min(len(texts[label]), 400) for label in orders[0]]
+    assert np.array_equal(*orders) and lengths == sorted(lengths)
+
+
 def test_batches_do_not_wait_for_a_clock_and_have_any_width(texts):
     """tf.data's autotuner sleeps between its steps, and an iterator can end only when it wakes."""
     dataset = imdb_lstm.batches(texts, np.arange(len(texts)))
@@ -104,13 +114,16 @@ def build(in_folder, monkeypatch):
             monkeypatch.setattr(script, name, value)
         keras.utils.set_random_seed(0)
         vectors = np.random.normal(size=(script.VOCAB_SIZE, script.EMBEDDING_DIM))
-        if not hasattr(script, "VECTORS_FILE"):
-            return script.build_model(vectors, trainable)
-        monkeypatch.setattr(script, "TRAINABLE", trainable)
-        monkeypatch.setattr(script, "VECTORS_FILE", "vectors.txt")
-        words = [f"word{id}" for id in range(4, script.VOCAB_SIZE)]
-        np.savetxt("vectors.txt", np.c_[words, vectors[4:].astype(str)], fmt="%s")
-        return script.build_model(words)
+        if hasattr(script, "VECTORS_FILE"):
+            monkeypatch.setattr(script, "VECTORS_FILE", "vectors.txt")
+            words = [f"word{id}" for id in range(4, script.VOCAB_SIZE)]
+            np.savetxt("vectors.txt", np.c_[words, vectors[4:].astype(str)], fmt="%s")
+            model = script.build_model(words, {})
+        else:
+            model = script.build_model(vectors, *[46] * ("reuters" in script.DATA_FILE))
+        model.layers[0].trainable = trainable
+        model.compile(model.optimizer, loss=model.loss, metrics=["accuracy"])
+        return model
 
     return build
 

@@ -221,7 +221,7 @@ def test_the_png_is_the_light_picture_and_dark_stands_for_dark(tmp_path):
 
 
 def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypatch):
-    constants = {"MAX_LENGTH": 100, "BATCH_SIZE": 30, "SEED": 5}
+    constants = {"MAX_LENGTH": 100, "BATCH_SIZE": 30}
     for name, value in constants.items():
         monkeypatch.setattr(imdb_lstm, name, value)
     texts = texts_of(small_sample, "test")
@@ -236,7 +236,7 @@ def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypat
             return np.zeros((len(texts), 2))
 
     report.classify(Classifier(), texts)
-    expected = imdb_lstm.batches(texts, np.arange(len(texts)))
+    expected = imdb_lstm.batches(texts, np.arange(len(texts)), shuffle=False)
     assert sorted(found) == sorted(sorted(rows.numpy()) for _, rows in expected)
 
 

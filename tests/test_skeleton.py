@@ -6,30 +6,13 @@ import sys
 import pytest
 from conftest import ROOT, SCRIPTS
 
-# What a script replaces in the text of imdb_lstm.py's main.
-REPLACED = {
-    # The number of classes depends on the corpus.
-    "reuters_rnn": (
-        "trainable=not len(stored))",
-        "not len(stored), class_count=len(classes))",
-    ),
-    # The vectors come from VECTORS_FILE, not from the data file. build_model reads it.
-    "imdb_pretrained_lstm": (
-        """    assert EMBEDDING_DIM <= stored.shape[1], f"EMBEDDING_DIM: at most {stored.shape[1]}"
-    vectors = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM))
-    vectors[: len(stored)] = stored[:VOCAB_SIZE, :EMBEDDING_DIM]
-    model = build_model(vectors, trainable=not len(stored))
-""",
-        "    model = build_model(vocabulary)\n",
-    ),
+CALL = "model = build_model(vectors)"  # in main
+REPLACED = {  # where a script has another call
+    "reuters_rnn": "model = build_model(vectors, len(classes))",  # depends on the corpus
+    "imdb_pretrained_lstm": "model = build_model(vocabulary, about)",  # reads VECTORS_FILE
 }
-LESSON = {
-    "DATA_FILE",
-    "MAX_LENGTH",
-    "EMBEDDING_DIM",
-    "LSTM_UNITS",
-    "DROPOUT",
-}  # comments that may differ
+# Constants whose comments may differ.
+LESSON = {"DATA_FILE", "MAX_LENGTH", "EMBEDDING_DIM", "LSTM_UNITS", "DROPOUT"}
 
 
 def text_of(script):
@@ -51,7 +34,8 @@ def constants(script):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_is_short_and_has_few_constants(script):
-    assert len(text_of(script).splitlines()) <= 150
+    longer = script in ("imdb_cnn_lstm", "imdb_pretrained_lstm")
+    assert len(text_of(script).splitlines()) <= (175 if longer else 170)
     assert 13 <= len(constants(script)) <= (19 if script == "imdb_cnn_lstm" else 16)
     assert list(functions(script)) == ["load_data", "batches", "build_model", "main"]
 
@@ -59,13 +43,13 @@ def test_a_script_is_short_and_has_few_constants(script):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_equal_parts_are_equal_to_the_byte(script):
     ours, theirs = text_of("imdb_lstm"), text_of(script)
-    for first, last in ("# /// script", '"""'), ("import ", "# Data"), ("if __name__", None):
+    for first, last in ("import ", "DATA_FILE"), ("if __name__", None):
         parts = [text[text.index(first) :].partition(last or "\0")[0] for text in (ours, theirs)]
-        assert parts[0] == parts[1]
+        assert parts[0] == parts[1].replace("import hashlib\n", "")  # imdb_pretrained_lstm.py
+    assert theirs.startswith('"""') and theirs.rstrip().endswith("# ///")
     ours, theirs = functions("imdb_lstm"), functions(script)
-    old, new = REPLACED.get(script, ("", ""))
-    assert old in ours["main"]
-    ours["main"] = ours["main"].replace(old, new) if old else ours["main"]
+    assert CALL in ours["main"]
+    ours["main"] = ours["main"].replace(CALL, REPLACED.get(script, CALL))
     for name in "load_data", "batches", "main":
         assert theirs[name] == ours[name]
 
