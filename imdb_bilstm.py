@@ -145,7 +145,7 @@ def main():
 
     versions = {"python": sys.version, "tensorflow": tf.__version__, "keras": keras.__version__}
     result = {"script": script.stem, "constants": constants, "classes": classes, "about": about}
-    result |= {"versions": versions, "backend": keras.config.backend()}
+    result |= {"versions": versions, "backend": keras.backend.backend()}
     result |= {"device": tf.test.gpu_device_name() or "CPU", "parameters": model.count_params()}
     result |= {"epochs": len(history.epoch), "best_epoch": best, "seconds": seconds}
     result |= {name: values[best - 1] for name, values in history.history.items()}

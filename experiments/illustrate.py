@@ -28,7 +28,7 @@ from predict import Classifier, answer
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = {"SimpleRNN": "n(m + n + 1)", "GRU": "3n(m + n + 2)", "LSTM": "4n(m + n + 1)"}
-CODED = "A zorblaxian comedy, never dull."
+CODED = "A comedy, never a snoozefest."  # the last word is rare: id 2
 PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
 REVIEW = (
     "The first half hour is slow and the jokes are flat, but then the story comes alive and the "
