@@ -30,7 +30,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples, words
+from corpus import DataError, archives, cli, data_file, download, programs, samples, words
 
 CLASSES = ["negative", "positive"]
 SHUFFLE_SEED = 113  # as in keras.datasets
@@ -52,7 +52,7 @@ KNOWN = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_
 
 def from_raw(path):
     """Returns the data of Stanford's archive or its folder."""
-    return from_files(raw.files(path, FILE_NAME), f"IMDB from {os.path.basename(path)}")
+    return from_files(archives.files(path, FILE_NAME), f"IMDB from {os.path.basename(path)}")
 
 
 def from_files(files, source):
@@ -64,7 +64,7 @@ def from_files(files, source):
     encoder = words.Encoder()
     reviews = {"train": [], "test": []}  # (label, number, provisional ids) of each review
     movies = {}  # label: the movie of review N at N
-    for name, content in raw.show_progress(files, "reading reviews", 50_000):
+    for name, content in archives.show_progress(files, "reading reviews", 50_000):
         part, review_label, number, urls_label = FILE_NAME.match(name).groups()
         text = content.decode("utf-8", errors="replace")
         if part:
@@ -140,14 +140,14 @@ def from_keras():
         "Keras's file names no movies: validation accuracy will be up to 2 points too high",
         file=sys.stderr,
     )
-    return fetch.from_keras("imdb", KERAS_HASHES, CLASSES, "IMDB from Keras's imdb.npz")
+    return download.from_keras("imdb", KERAS_HASHES, CLASSES, "IMDB from Keras's imdb.npz")
 
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, Stanford's archive, or its folder."""
     with programs.pointing(path, "download_imdb.py"):
         if path.endswith(".npz"):
-            fetch.adopt(path, "imdb", KERAS_HASHES)
+            download.adopt(path, "imdb", KERAS_HASHES)
             return from_keras()
         return from_raw(path)
 
@@ -163,11 +163,11 @@ def is_whole(data):
 
 def main(arguments=None):
     sources = {
-        STANFORD_URL: lambda: from_raw(fetch.fetch(STANFORD_URL, STANFORD_HASH)),
-        f"{fetch.KERAS_URL}imdb.npz": from_keras,
+        STANFORD_URL: lambda: from_raw(download.fetch(STANFORD_URL, STANFORD_HASH)),
+        f"{download.KERAS_URL}imdb.npz": from_keras,
     }
-    command.download("IMDB", __doc__, sources, from_path, samples.imdb, is_whole, arguments)
+    download.run("IMDB", __doc__, sources, from_path, samples.imdb, is_whole, arguments)
 
 
 if __name__ == "__main__":
-    command.start(main, unchanged="data/imdb.npz is as it was")
+    cli.start(main, unchanged="data/imdb.npz is as it was")

@@ -32,7 +32,7 @@ import re
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples
+from corpus import DataError, archives, cli, data_file, download, programs, samples
 
 SHUFFLE_SEED, TEST_FRACTION = 113, 0.2  # as in keras.datasets
 
@@ -89,16 +89,16 @@ def from_files(files, source):
 
 def from_keras():
     """Returns the data of Keras's files, in Keras's order."""
-    return fetch.from_keras("reuters", KERAS_HASHES, TOPICS, "Reuters from Keras's reuters.npz")
+    return download.from_keras("reuters", KERAS_HASHES, TOPICS, "Reuters from Keras's reuters.npz")
 
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, the archive, or its folder."""
     with programs.pointing(path, "download_reuters.py"):
         if path.endswith(".npz"):
-            fetch.adopt(path, "reuters", KERAS_HASHES)
+            download.adopt(path, "reuters", KERAS_HASHES)
             return from_keras()
-        return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
+        return from_files(archives.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
 
 
 def is_whole(data):
@@ -111,11 +111,11 @@ def is_whole(data):
 
 
 def main(arguments=None):
-    sources = {f"{fetch.KERAS_URL}reuters.npz": from_keras}
-    command.download(
+    sources = {f"{download.KERAS_URL}reuters.npz": from_keras}
+    download.run(
         "Reuters", __doc__, sources, from_path, lambda: samples.reuters(TOPICS), is_whole, arguments
     )
 
 
 if __name__ == "__main__":
-    command.start(main, unchanged="data/reuters.npz is as it was")
+    cli.start(main, unchanged="data/reuters.npz is as it was")

@@ -9,9 +9,9 @@ A data file is a .npz file of plain arrays, no pickles:
     vocabulary     (bytes,)           uint8, the words by rank: UTF-8, separated by newlines
     classes        (bytes,)           uint8, the names of labels 0, 1 and so on, likewise
     source         ()                 text, one line that says where the data come from
-    vectors        (ids, directions)  float32, word vectors, see corpus.words.count_vectors
+    vectors        (ids, directions)  float32, word vectors, see corpus.vectors.count_vectors
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
-                                      SHA-256 of corpus.words.VECTORS and of the arrays in ARRAYS;
+                                      SHA-256 of corpus.vectors.VECTORS and of the arrays in ARRAYS;
                                       words, the word rule, a key of corpus.words.RULES; vectors,
                                       how the word vectors are made
 """
@@ -24,7 +24,7 @@ import tempfile
 
 import numpy as np
 
-from corpus import DataError, words
+from corpus import DataError, vectors, words
 
 ARRAYS = {
     "x_train": "int32", "train_lengths": "int32", "y_train": "int64",
@@ -51,14 +51,14 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
         "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype="uint8"),
         "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
     }
-    digest = hashlib.sha256(words.VECTORS.encode())
+    digest = hashlib.sha256(vectors.VECTORS.encode())
     for name in ARRAYS:
         digest.update(data[name])
-    about = {"fingerprint": digest.hexdigest()[:16], "words": rule, "vectors": words.VECTORS}
+    about = {"fingerprint": digest.hexdigest()[:16], "words": rule, "vectors": vectors.VECTORS}
     # The first texts become validation in the scripts. Vectors that were counted on them too would
     # make validation accuracy higher than test accuracy.
     front = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
-    data["vectors"] = words.count_vectors(data["x_train"][front:])
+    data["vectors"] = vectors.count_vectors(data["x_train"][front:])
     return with_source(data | {"about": np.array(json.dumps(about))}, source)
 
 
@@ -166,7 +166,7 @@ def read(path):
         about["source"]
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{path} is damaged: about is missing or not JSON with a source") from None
-    if about.get("vectors") != words.VECTORS:
+    if about.get("vectors") != vectors.VECTORS:
         raise earlier(path, data, "with its word vectors")
     return data
 

@@ -26,7 +26,7 @@ import pytest  # noqa: E402
 
 import download_imdb  # noqa: E402
 import download_reuters  # noqa: E402
-from corpus import data_file, fetch, samples  # noqa: E402
+from corpus import data_file, download, samples  # noqa: E402
 from tests.stress.kill import SCRIPTS  # noqa: E402, F401
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -170,7 +170,7 @@ def server(tmp_path, monkeypatch, empty_cache):
 
     def hash_of(name, digits):
         like = "0" * digits
-        return fetch.digest(folder / name, like) if (folder / name).exists() else like
+        return download.digest(folder / name, like) if (folder / name).exists() else like
 
     def trust():
         monkeypatch.setattr(download_imdb, "STANFORD_HASH", hash_of("aclImdb_v1.tar.gz", 64))
@@ -188,7 +188,7 @@ def server(tmp_path, monkeypatch, empty_cache):
 
     for name in "imdb", "reuters":
         monkeypatch.setattr(f"keras.src.datasets.{name}.get_file", get_file)
-    monkeypatch.setattr(fetch, "KERAS_URL", server.url)
+    monkeypatch.setattr(download, "KERAS_URL", server.url)
     monkeypatch.setattr(download_imdb, "STANFORD_URL", f"{server.url}aclImdb_v1.tar.gz")
     server.trust = trust
     trust()

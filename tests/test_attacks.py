@@ -16,7 +16,7 @@ from concurrent import futures
 import pytest
 from conftest import CACHE, ROOT, make_folder
 
-from corpus import data_file, fetch
+from corpus import data_file, download
 from tests.stress import fuzz
 
 resource = pytest.importorskip("resource")  # not on Windows
@@ -70,7 +70,9 @@ def test_a_full_disk_leaves_the_data_file_as_it_was(inputs, program):
 def test_a_copy_that_does_not_fit_into_keras_cache_is_refused(in_folder, empty_cache):
     pathlib.Path("imdb.npz").write_bytes(bytes(5000))
     with full_disk(), pytest.raises(OSError) as error:
-        fetch.copy("imdb.npz", "http://127.0.0.1/imdb.npz", hashlib.sha256(bytes(5000)).hexdigest())
+        download.copy(
+            "imdb.npz", "http://127.0.0.1/imdb.npz", hashlib.sha256(bytes(5000)).hexdigest()
+        )
     fuzz.check_one_line(str(error.value))
     assert not (CACHE / "imdb.npz").exists()
 
@@ -127,6 +129,6 @@ def test_two_downloads_at_once_do_not_disturb_each_other(server, monkeypatch):
     monkeypatch.setattr(os, "getpid", threading.get_ident)  # threads in place of processes
     arguments = [f"{server.url}f.npz"] * 2, [hashlib.sha256(content).hexdigest()] * 2
     with futures.ThreadPoolExecutor() as pool:
-        paths = list(pool.map(fetch.fetch, *arguments))
+        paths = list(pool.map(download.fetch, *arguments))
     assert paths == [str(path) for path in CACHE.iterdir()] * 2
     assert pathlib.Path(paths[0]).read_bytes() == content

@@ -12,7 +12,7 @@ from conftest import ROOT, words_of
 from hypothesis import strategies
 from keras.src.legacy.preprocessing import text as keras_text
 
-from corpus import DataError, data_file, words
+from corpus import DataError, data_file, vectors, words
 
 # --- Words and ids ---
 
@@ -79,14 +79,14 @@ def vectors_by_hand(ids, rows, contexts, window):
 def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
     # 3,000 random ids from 1 to 79, the lower ones more frequent.
     ids = (1 + 79 * np.random.default_rng(0).random(3_000) ** 2).astype("int32")
-    monkeypatch.setattr(words, "ROWS", 60)
-    monkeypatch.setattr(words, "CONTEXTS", 20)
-    expected = vectors_by_hand(ids.tolist(), 60, 20, words.WINDOW)
-    vectors = words.count_vectors(ids)
-    assert vectors.dtype == "float32" and vectors.shape == (60, words.DIRECTIONS)
+    monkeypatch.setattr(vectors, "ROWS", 60)
+    monkeypatch.setattr(vectors, "CONTEXTS", 20)
+    expected = vectors_by_hand(ids.tolist(), 60, 20, vectors.WINDOW)
+    counted = vectors.count_vectors(ids)
+    assert counted.dtype == "float32" and counted.shape == (60, vectors.DIRECTIONS)
     # Column by column, the strongest direction first, whatever its sign.
-    np.testing.assert_allclose(abs(vectors[:, :19]), abs(expected[:, :19]), atol=2e-3)
-    assert np.abs(vectors[:, 20:]).max() == 0
+    np.testing.assert_allclose(abs(counted[:, :19]), abs(expected[:, :19]), atol=2e-3)
+    assert np.abs(counted[:, 20:]).max() == 0
 
 
 def test_neither_labels_nor_test_texts_change_the_vectors():
@@ -125,7 +125,7 @@ def test_words_with_the_same_neighbours_get_similar_vectors(sample):
 @pytest.mark.slow
 def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
     _, data, _ = real_imdb
-    assert data["vectors"].shape == (30_000, words.DIRECTIONS)
+    assert data["vectors"].shape == (30_000, vectors.DIRECTIONS)
     for word, near in {"good": "great", "awful": "terrible", "actor": "actress"}.items():
         assert near in neighbours(data, word, 10)
 
@@ -133,10 +133,10 @@ def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
 @pytest.mark.parametrize("text", ["", "one", "one one one one", "one two three four five " * 9])
 def test_vectors_of_few_words_are_finite_and_padded_with_zeros(text):
     [train], _, vocabulary = encode([text], [])
-    vectors = words.count_vectors(train)
-    assert vectors.shape == (train.max() + 1, words.DIRECTIONS) and np.isfinite(vectors).all()
-    assert np.linalg.matrix_rank(vectors) <= len(vocabulary) + 1
-    assert not vectors[:, len(vectors) :].any()
+    counted = vectors.count_vectors(train)
+    assert counted.shape == (train.max() + 1, vectors.DIRECTIONS) and np.isfinite(counted).all()
+    assert np.linalg.matrix_rank(counted) <= len(vocabulary) + 1
+    assert not counted[:, len(counted) :].any()
 
 
 # --- The data file ---
@@ -177,7 +177,7 @@ def test_the_fingerprint_changes_with_any_array_and_not_with_the_source(monkeypa
     renamed = data_file.with_source(other, "a third")
     assert data_file.about_of(renamed) == data_file.about_of(other) | {"source": "a third"}
     assert str(renamed["source"]) == "a third"
-    monkeypatch.setattr(words, "VECTORS", "made otherwise")
+    monkeypatch.setattr(vectors, "VECTORS", "made otherwise")
     assert data_file.about_of(packed())["fingerprint"] not in fingerprint
 
 

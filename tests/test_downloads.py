@@ -19,14 +19,14 @@ import download_imdb
 import download_reuters
 import imdb_lstm
 import reuters_rnn
-from corpus import DataError, command, data_file, fetch, raw, samples, words
+from corpus import DataError, archives, data_file, download, samples, words
 
 PROGRAMS = {"imdb": download_imdb, "reuters": download_reuters}
 SCRIPTS = {"imdb": imdb_lstm, "reuters": reuters_rnn}
 STANFORD, KERAS = "aclImdb_v1.tar.gz", ["imdb.npz", "imdb_word_index.json"]
 
 
-def download(name, *arguments):
+def load(name, *arguments):
     """Runs a download program and returns the data file that it leaves."""
     PROGRAMS[name].main([str(argument) for argument in arguments])
     return data_file.read(f"data/{name}.npz")
@@ -37,7 +37,7 @@ def refused(name, *arguments, reason):
     make_folder(pathlib.Path(), {f"data/{name}.npz": b"as it was"})
     before = os.listdir("data")
     with pytest.raises(DataError, match=reason) as error:
-        download(name, *arguments)
+        load(name, *arguments)
     assert "\n" not in str(error.value) and os.listdir("data") == before
     assert pathlib.Path(f"data/{name}.npz").read_bytes() == b"as it was"
 
@@ -106,7 +106,7 @@ def troubled(trouble):
 @pytest.fixture
 def filled(server, in_folder, sample, monkeypatch):
     """The server with Stanford's archive and Keras's files; an empty current folder."""
-    monkeypatch.setattr(command, "TIMEOUT", 0.5)
+    monkeypatch.setattr(download, "TIMEOUT", 0.5)
     monkeypatch.setattr(samples, "imdb", lambda: sample)
     make_archive(server.folder / STANFORD, review_files())
     make_keras_files(server.folder)
@@ -115,20 +115,20 @@ def filled(server, in_folder, sample, monkeypatch):
 
 
 def test_imdb_is_stanfords_archive_first(filled, capsys):
-    data = download("imdb")
+    data = load("imdb")
     assert filled.requests == [STANFORD]
     assert str(data["source"]) == f"IMDB from {STANFORD}, whole movies kept together"
     log = "".join(capsys.readouterr())
     assert not set(log) & set("\r\b\x1b") and len(log.splitlines()) < 20  # no progress bar
     os.remove("data/imdb.npz")
-    assert same(download("imdb"), data) and filled.requests == [STANFORD]  # from the cache
+    assert same(load("imdb"), data) and filled.requests == [STANFORD]  # from the cache
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_imdb_is_keras_files_second_and_the_sample_last(filled, empty_cache, capsys, trouble):
     begin, times = time.monotonic(), TROUBLES[trouble][1]
     filled.answers[STANFORD] = troubled(trouble)
-    assert str(download("imdb")["source"]) == "IMDB from Keras's imdb.npz"
+    assert str(load("imdb")["source"]) == "IMDB from Keras's imdb.npz"
     assert filled.requests == [STANFORD] * times + KERAS
     assert sorted(os.listdir(empty_cache)) == KERAS
 
@@ -136,7 +136,7 @@ def test_imdb_is_keras_files_second_and_the_sample_last(filled, empty_cache, cap
         path.unlink()
     filled.requests.clear()
     filled.answers["imdb.npz"] = troubled(trouble)
-    assert str(download("imdb")["source"]) == "built-in sample, not IMDB"
+    assert str(load("imdb")["source"]) == "built-in sample, not IMDB"
     assert filled.requests == [STANFORD] * times + KERAS[:1] * times
     advice = capsys.readouterr().err
     assert f"  {filled.url}{STANFORD}\n" in advice and f"  {filled.url}imdb.npz\n" in advice
@@ -152,7 +152,7 @@ def test_imdb_is_keras_files_second_and_the_sample_last(filled, empty_cache, cap
 def test_both_ways_of_loading_give_the_same(filled, name):
     filled.answers[STANFORD] = troubled("no file")
     without_file = SCRIPTS[name].load_data()
-    source = str(download(name, "--no-sample")["source"])
+    source = str(load(name, "--no-sample")["source"])
     assert source.endswith(f" from Keras's {name}.npz")
     with_file = SCRIPTS[name].load_data()
     expected = getattr(keras.datasets, name).load_data()
@@ -170,7 +170,7 @@ def test_a_users_file_with_a_wrong_hash_in_keras_cache_is_kept_and_named(filled,
     for name in STANFORD, "imdb.npz":
         (empty_cache / name).write_bytes(b"put here by the user")
     with pytest.raises(DataError) as error:
-        download("imdb", "--no-sample")
+        load("imdb", "--no-sample")
     for name in STANFORD, "imdb.npz":
         assert f"{empty_cache / name} is not the file" in str(error.value)
         assert (empty_cache / name).read_bytes() == b"put here by the user"
@@ -186,7 +186,7 @@ def test_nothing_is_opened_before_its_hash_is_checked(filled, in_folder, monkeyp
         PROGRAMS[name].main(["--no-sample"])
     (in_folder / "mine.npz").write_bytes(b"something else")
     refused(name, "mine.npz", reason="mine.npz is not Keras's .*its hash differs")
-    assert os.listdir(fetch.cache()) == []
+    assert os.listdir(download.cache()) == []
 
 
 # --- PATH ---
@@ -196,12 +196,12 @@ def test_nothing_is_opened_before_its_hash_is_checked(filled, in_folder, monkeyp
 def test_path_takes_keras_files_and_fetches_only_what_is_missing(filled, in_folder, name):
     make_keras_files(in_folder)
     index = f"{name}_word_index.json"
-    data = download(name, f"{name}.npz")
+    data = load(name, f"{name}.npz")
     assert f" from Keras's {name}.npz" in str(data["source"]) and filled.requests == []
     os.remove(index)
-    os.remove(f"{fetch.cache()}/{index}")
-    assert same(download(name, f"{name}.npz"), data) and filled.requests == [index]
-    os.remove(f"{fetch.cache()}/{index}")
+    os.remove(f"{download.cache()}/{index}")
+    assert same(load(name, f"{name}.npz"), data) and filled.requests == [index]
+    os.remove(f"{download.cache()}/{index}")
     filled.answers[index] = troubled("no file")
     refused(name, f"{name}.npz", reason=f"{name}.npz needs {index} beside it")
 
@@ -213,10 +213,10 @@ def on_both_sides(movies, percent):
 
 def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_folder, capsys):
     files = review_files()
-    data = download("imdb", make_archive("aclImdb.tar.gz", files))
+    data = load("imdb", make_archive("aclImdb.tar.gz", files))
     make_folder(in_folder / "around", dict(reversed(files.items())))
     for path in "around", "around/aclImdb":
-        assert same(download("imdb", path), data)
+        assert same(load("imdb", path), data)
     assert len(data["y_train"]) == 400 and len(data["y_test"]) == 40
     vocabulary = words_of(data)
     assert not {"unlabelled", "unseen1"} & set(vocabulary)
@@ -232,26 +232,26 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
 
 
 def test_path_takes_the_archive_of_reuters_and_its_folder(in_folder):
-    data = download("reuters", make_archive("reuters21578.tar.gz", wire_files()))
+    data = load("reuters", make_archive("reuters21578.tar.gz", wire_files()))
     make_folder(in_folder / "folder", wire_files())
-    assert same(download("reuters", "folder"), data)
+    assert same(load("reuters", "folder"), data)
     assert len(data["y_train"]) == 3 and len(data["y_test"]) == 1
     assert "not the whole of Reuters" in str(data["source"])
 
 
 def test_a_part_never_replaces_the_whole(in_folder, monkeypatch):
     files = review_files()
-    data = download("imdb", make_archive("whole.tar.gz", files))
+    data = load("imdb", make_archive("whole.tar.gz", files))
     lengths = {part: data[f"{part}_lengths"] for part in ("train", "test")}
     known = {part: (len(x), x.mean().round(5), x.max(), x.min()) for part, x in lengths.items()}
     monkeypatch.setattr(download_imdb, "KNOWN", known)
     part = {name: text for name, text in files.items() if "train/pos/1_" not in name}
     with pytest.raises(DataError, match=r"part.tar.gz is not the whole of IMDB.*was kept"):
-        download("imdb", make_archive("part.tar.gz", part))
+        load("imdb", make_archive("part.tar.gz", part))
     assert same(data_file.read("data/imdb.npz"), data)
-    assert same(download("imdb", "whole.tar.gz"), data)
+    assert same(load("imdb", "whole.tar.gz"), data)
     make_folder(in_folder, {"data/imdb.npz": b"damaged"})
-    assert len(download("imdb", "part.tar.gz")["y_train"]) == 399
+    assert len(load("imdb", "part.tar.gz")["y_train"]) == 399
 
 
 def test_a_truncated_archive_is_refused(in_folder):
@@ -283,7 +283,7 @@ def test_other_paths_and_a_foreign_data_file_are_refused(in_folder):
 
 
 def test_no_movie_of_imdb_is_on_both_sides_of_a_cut_at_any_whole_percentage(shared_data):
-    files = raw.files(shared_data / "aclImdb_labelled.tar.gz", download_imdb.FILE_NAME)
+    files = archives.files(shared_data / "aclImdb_labelled.tar.gz", download_imdb.FILE_NAME)
     movies = [line for name, content in files if "urls" in name for line in content.split()]
     movies = [movies[row] for row in download_imdb.order_by_movie(movies)]
     assert len(movies) == 25_000
@@ -300,7 +300,7 @@ def test_the_order_has_each_review_once_and_each_movie_in_one_piece(movies):
 
 def test_without_urls_reviews_are_shuffled_and_the_user_is_told(in_folder, capsys):
     files = {name: text for name, text in review_files().items() if "urls" not in name}
-    data = download("imdb", make_archive("aclImdb.tar.gz", files))
+    data = load("imdb", make_archive("aclImdb.tar.gz", files))
     assert "validation accuracy will be too high" in capsys.readouterr().err
     assert "movies" not in str(data["source"])
     assert 0.3 < data["y_train"][:100].mean() < 0.7
@@ -337,14 +337,14 @@ def test_imdb_has_its_known_counts_and_is_built_in_less_than_1_5_gb(real_imdb):
 
 @pytest.mark.slow
 def test_reuters_has_its_known_counts(shared_data, in_folder, capsys):
-    data = download("reuters", shared_data / "reuters21578.tar.gz")
+    data = load("reuters", shared_data / "reuters21578.tar.gz")
     assert "The counts match those of Reuters." in capsys.readouterr().out
     assert (len(data["y_train"]), len(data["y_test"])) == (8_982, 2_246)
     counts = np.bincount(np.concatenate([data["y_train"], data["y_test"]])).tolist()
     counts = dict(zip(download_reuters.TOPICS, counts, strict=True))
     assert [counts[topic] for topic in ("earn", "acq", "crude", "cocoa")] == [3972, 2423, 543, 67]
     assert min(counts.values()) >= 15
-    files = raw.files(shared_data / "reuters21578.tar.gz", download_reuters.FILE_NAME)
+    files = archives.files(shared_data / "reuters21578.tar.gz", download_reuters.FILE_NAME)
     text = "".join(content.decode("latin-1") for _, content in sorted(files))
     wires = re.findall(r"<TOPICS><D>(.*?)</D>(.*?)</REUTERS>", text, re.DOTALL)
     # As the docstring of download_reuters.py says.
@@ -375,7 +375,7 @@ def test_without_a_network_the_sample_is_written_and_never_called_the_corpus(
     in_folder, empty_cache, capsys, sample, corpus
 ):
     name = corpus.lower()
-    data = download(name)
+    data = load(name)
     assert corpus == "Reuters" or same(data, sample)  # the same each time
     out, error = capsys.readouterr()
     assert f"{corpus} cannot be fetched" in error and f"NOT {corpus}" in error
@@ -383,8 +383,8 @@ def test_without_a_network_the_sample_is_written_and_never_called_the_corpus(
     assert re.findall(rf".*\b{corpus}\b.*", out) == [f"data/{name}.npz: {source}"]
     assert str(data["source"]) == data_file.about_of(data)["source"] == source
     with pytest.raises(DataError) as error:
-        download(name, "--no-sample")
-    for help in fetch.KERAS_URL, str(empty_cache), "KERAS_HOME", "https_proxy", "PATH":
+        load(name, "--no-sample")
+    for help in download.KERAS_URL, str(empty_cache), "KERAS_HOME", "https_proxy", "PATH":
         assert help in str(error.value)
     assert same(data_file.read(f"data/{name}.npz"), data)
 
@@ -405,14 +405,14 @@ def test_a_data_file_of_the_earlier_layout_is_named_with_what_makes_a_new_one(in
     os.mkdir("data")
     np.savez(f"data/{name}.npz", **{key: data[key] for key in (*data_file.ARRAYS, "source")})
     with pytest.raises(DataError, match="is from an earlier version") as error:
-        download(name)
+        load(name)
     with pytest.raises(SystemExit) as stop:
         SCRIPTS[name].load_data()
     pairs = (str(error.value), f"download_{name}.py"), (stop.value.code, "which download_*.py or")
     for message, program in pairs:
         assert f"data/{name}.npz" in message and program in message and "\n" not in message
     assert "vectors" not in np.load(f"data/{name}.npz")
-    assert str(download(name, "--sample")["source"]).startswith("built-in sample")
+    assert str(load(name, "--sample")["source"]).startswith("built-in sample")
 
 
 def test_a_data_file_with_the_word_vectors_of_an_earlier_version_does_not_pass_for_todays(
@@ -422,8 +422,8 @@ def test_a_data_file_with_the_word_vectors_of_an_earlier_version_does_not_pass_f
     data_file.write("data/imdb.npz", small_sample | {"about": np.array(json.dumps(about))})
     message = "is from an earlier version, with its word vectors: .*download_imdb.py"
     with pytest.raises(DataError, match=message):
-        download("imdb")
-    assert str(download("imdb", "--sample")["source"]).startswith("built-in sample")
+        load("imdb")
+    assert str(load("imdb", "--sample")["source"]).startswith("built-in sample")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

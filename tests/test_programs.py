@@ -9,7 +9,7 @@ import pytest
 
 import download_imdb
 import download_reuters
-from corpus import DataError, programs, raw
+from corpus import DataError, archives, programs
 
 REVIEWS = {f"aclImdb/{part}/{label}/0_1.txt": b"A film." for part in ("train", "test")
            for label in ("pos", "neg")} | {"aclImdb/imdb.vocab": b"film\n"}  # fmt: skip
@@ -59,9 +59,9 @@ def test_a_table_is_for_prepare_texts(tmp_path, read, kind):
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_a_zip_archive_gives_the_same_files_as_a_tar_archive(tmp_path, kind):
     path = packed(tmp_path / "archive", REVIEWS, kind)
-    assert dict(raw.files(path, download_imdb.FILE_NAME)) == {
+    assert dict(archives.files(path, download_imdb.FILE_NAME)) == {
         name: content for name, content in REVIEWS.items() if name.endswith("txt")
     }
     outside = packed(tmp_path / "outside", {"../a.txt": b""}, kind)
     with pytest.raises(DataError, match="points outside its folder"):
-        dict(raw.files(outside, download_imdb.FILE_NAME))
+        dict(archives.files(outside, download_imdb.FILE_NAME))

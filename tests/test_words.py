@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, words_of
 from hypothesis import strategies
 
-from corpus import data_file, words
+from corpus import data_file, vectors, words
 from corpus.words import tokenise_unicode as tokenise
 
 EXAMPLES = {
@@ -172,7 +172,8 @@ def test_a_data_file_records_the_rule_and_the_samples_are_as_before(sample):
     about = data_file.about_of(sample)
     arrays = b"".join(sample[name].tobytes() for name in data_file.ARRAYS)
     digests = [
-        hashlib.sha256(data).hexdigest()[:16] for data in (arrays, words.VECTORS.encode() + arrays)
+        hashlib.sha256(data).hexdigest()[:16]
+        for data in (arrays, vectors.VECTORS.encode() + arrays)
     ]
     assert (about["words"], digests) == ("keras", ["595d6f5087ebcf73", about["fingerprint"]])
 
