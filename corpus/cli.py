@@ -1,4 +1,4 @@
-"""What the programs do alike as commands."""
+"""The command line: how programs start, parse their arguments and end."""
 
 import argparse
 import os
@@ -12,11 +12,11 @@ def start(main, unchanged="nothing was changed"):
     """Calls a program's main function. Ctrl-C and errors that a user can correct end it in one
     line.
 
-    Args: `unchanged`, what is said at Ctrl-C of what the program was to make.
+    Args: `unchanged`, what the message at Ctrl-C says about the program's output.
     """
     program = os.path.basename(sys.argv[0])
-    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
-        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter
+    if hasattr(sys.stdout, "reconfigure"):  # Jupyter's stdout has no reconfigure
+        sys.stdout.reconfigure(errors="replace")  # the console's encoding may lack a character
     try:
         try:
             main()
@@ -25,13 +25,15 @@ def start(main, unchanged="nothing was changed"):
                 sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(f"{program}: stopped; {unchanged}")
+    except MemoryError:
+        sys.exit(f"{program}: out of memory; {unchanged}")
     except DataError as error:
         sys.exit(f"{program}: {error}")
     except ImportError as error:
         sys.exit(f"{program}: {error}. Install it: python -m pip install -r requirements.txt")
     except OSError as error:
-        sys.stdout = None  # else Python would try, and complain, once more when it ends
-        piped = isinstance(error, BrokenPipeError)  # into `head`, say, which has read enough
+        sys.stdout = None  # otherwise Python flushes again at exit and prints a second error
+        piped = isinstance(error, BrokenPipeError)  # `head`, for example, stops reading early
         sys.exit(1 if piped else f"{program}: {error}")
 
 

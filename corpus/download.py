@@ -1,244 +1,188 @@
-"""Files from the network, and Keras's own data files; a hash is checked before a file is read."""
+"""Downloads into Keras's cache, Keras's own files, and the course of a download program."""
 
 import hashlib
+import io
 import json
 import os
-import shlex
-import shutil
-import socket
+import pathlib
 import sys
+import urllib.error
+import urllib.request
 
-from corpus import DataError, cli, data_file
+import numpy as np
 
-TIMEOUT = 30  # seconds without a byte after which a server is given up
+from corpus import DataError, archives, cli, data_file
+from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
+
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+TIMEOUT = 30  # seconds without a byte, after which a server is given up
+SAMPLE = "built-in sample"  # the source of a sample begins so
 
 
 def cache():
-    """The folder in which Keras keeps data files; the environment variable KERAS_HOME moves it."""
-    return os.path.join(
-        os.path.expanduser(os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))), "datasets"
-    )
+    """Returns the folder in which Keras keeps downloads."""
+    home = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
+    return os.path.join(os.path.expanduser(home), "datasets")
 
 
-def digest(path, like):
-    """Returns a file's hash in hexadecimal: md5 or sha256, with as many digits as `like`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256" if len(like) == 64 else "md5").hexdigest()
+def has_hash(content, file_hash):
+    """Tells whether bytes have a hash, SHA-256 or MD5 in hexadecimal."""
+    kind = "sha256" if len(file_hash) == 64 else "md5"
+    return hashlib.new(kind, content).hexdigest() == file_hash
+
+
+def read(path, url, file_hash):
+    """Returns the bytes of a file; raises DataError if it is not the file of the URL."""
+    content = pathlib.Path(path).read_bytes()
+    if not has_hash(content, file_hash):
+        raise DataError(
+            f"{path} was not read: it is not the file of {url}, its hash differs. Move it away, or "
+            "use that file"
+        )
+    return content
 
 
 def fetch(url, file_hash):
-    """Returns the path of a file in Keras's cache, fetched if it is not there yet.
+    """Returns the path of a file in Keras's cache; downloads it if it is not there yet.
 
-    Raises DataError if the cache has a file of this name with another hash; the file is kept (Keras
-    would delete it). A download gets its final name only after its hash is checked, so that an
-    interrupted one is never used. It is tried a second time.
+    The hash is checked before anything is written. A download that breaks off is tried once more.
+    Raises DataError if both fail, or if the cache has another file of this name, which is kept.
     """
     path = os.path.join(cache(), os.path.basename(url))
     if os.path.exists(path):
-        if digest(path, file_hash) != file_hash:
-            raise DataError(
-                f"{path} is not the file that {url} gives (its hash differs). It is kept as it is; "
-                "move it away and run this again to fetch the right one"
-            )
+        read(path, url, file_hash)
         return path
-    import keras  # here, because it takes seconds, and the other sources do without
-
-    if not sys.stdout.isatty():
-        keras.config.disable_interactive_logging()  # no progress bar in a log file
-    try:
-        os.makedirs(cache(), exist_ok=True)  # else Keras would put the file elsewhere
-    except OSError as error:
-        raise DataError(
-            f"{error}; set the environment variable KERAS_HOME to another folder"
-        ) from None
-    part = f"{path}.{os.getpid()}.part"  # so that two downloads at once do not collide
+    data_file.check_writable(path)
     for last_try in False, True:
         try:
-            os.replace(
-                keras.utils.get_file(fname=os.path.basename(part), origin=url, file_hash=file_hash),
-                path,
-            )
-            return path
-        except Exception as error:  # Keras raises a bare Exception when it cannot fetch
-            if os.path.exists(part):
-                os.remove(part)  # Keras leaves a file with a wrong hash
-            reason = " ".join(str(error).split())
-            broke_off = isinstance(error, OSError) or "retrieval incomplete" in reason
-            if last_try or not broke_off:
-                reason = reason.removeprefix(f"URL fetch failure on {url}: ").removeprefix(
-                    "None -- "
-                )
-                raise DataError(reason) from None
+            content = get(url)
+            if not has_hash(content, file_hash):
+                raise ValueError("the server sent another file, or a part of it")
+            break
+        except Exception as error:  # what urllib raises depends on what the server does
+            if last_try or isinstance(error, urllib.error.URLError):  # no server, no such file
+                reason = " ".join(str(error).split())
+                raise DataError(f"cannot fetch {url} into {cache()}: {reason}") from None
+    with data_file.replacing(path) as file:
+        file.write(content)
+    return path
 
 
-def keras_files(name, hashes):
-    """Returns {URL: hash} of Keras's texts (sha256) and word index (md5) of a corpus, "imdb"."""
-    return dict(zip((f"{KERAS_URL}{name}.npz", f"{KERAS_URL}{name}_word_index.json"), hashes))
+def get(url):
+    """Returns the bytes at a URL."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        parts = iter(lambda: response.read(1_000_000), b"")
+        total = (response.length or 0) // 1_000_000
+        return b"".join(archives.show_progress(parts, f"{os.path.basename(url)}, MB", total))
 
 
-def from_keras(name, hashes, classes, source):
-    """Returns the data of Keras's files in Keras's order; fetches what is not in Keras's cache."""
-    for url, file_hash in keras_files(name, hashes).items():
-        index_path = fetch(url, file_hash)
-    from keras import datasets
+def from_keras(name, hashes, classes, path=None):
+    """Returns the data of Keras's file imdb.npz or reuters.npz, with the ids and the order of
+    keras.datasets.
 
-    print(f"reading {name}.npz ...", file=sys.stderr, flush=True)
-    (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
-    with open(index_path, encoding="utf-8") as file:
-        ranks = json.load(file)
-    vocabulary = sorted(ranks, key=ranks.get)
-    return data_file.pack(x_train, y_train, x_test, y_test, vocabulary, classes, source)
-
-
-def adopt(path, name, hashes):
-    """Copies a user's copy of Keras's .npz file, and its word index, to where Keras looks.
-
-    Raises DataError where a hash is wrong, or where the word index is missing and cannot be
-    fetched.
+    Args: `name`, "IMDB" or "Reuters"; `hashes`, of the file and of its word index; `classes`, the
+    names of the labels; `path`, a user's copy of the file, maybe with the word index beside it.
     """
-    (texts_url, texts_hash), (index_url, index_hash) = keras_files(name, hashes).items()
+    url = f"{KERAS_URL}{name.lower()}.npz"
+    index_url = f"{KERAS_URL}{name.lower()}_word_index.json"
+    path = path or fetch(url, hashes[0])
+    # These are pickled lists of ranks. The hash says that they are Keras's.
+    arrays = np.load(io.BytesIO(read(path, url, hashes[0])), allow_pickle=True)
     index = os.path.join(os.path.dirname(path), os.path.basename(index_url))
-    copy(path, texts_url, texts_hash)
-    if os.path.exists(index):
-        copy(index, index_url, index_hash)
-    cached = os.path.exists(os.path.join(cache(), os.path.basename(index_url)))
-    try:
-        fetch(index_url, index_hash)
-    except DataError as error:
-        if cached:
-            raise
-        raise DataError(
-            f"{path} needs {os.path.basename(index)} beside it, from {index_url}: {error}"
-        ) from None
+    if not os.path.exists(index):
+        index = fetch(index_url, hashes[1])
+    ranks = json.loads(read(index, index_url, hashes[1]))
+
+    random = np.random.RandomState(113)
+    texts, labels = [], []
+    for part in ["_train", "_test"] if "y_train" in arrays else [""]:
+        order = random.permutation(len(arrays[f"y{part}"]))
+        texts.extend(arrays[f"x{part}"][order])
+        labels.extend(arrays[f"y{part}"][order])
+    cut = len(arrays["y_train"]) if "y_train" in arrays else int(0.8 * len(texts))
+    ids = np.arange(max(map(max, texts)) + 1) + FIRST_WORD_ID - 1  # by rank
+    ids[-1] = UNKNOWN_ID  # as in keras.datasets
+    texts = [np.append(START_ID, ids[text]) for text in texts]
+    parts = texts[:cut], labels[:cut], texts[cut:], labels[cut:], sorted(ranks, key=ranks.get)
+    return data_file.pack(*parts, classes, f"{name} from Keras's {name.lower()}.npz")
 
 
-def copy(path, url, file_hash):
-    """Copies a file with the right hash to where `fetch` looks; raises DataError otherwise."""
-    target = os.path.join(cache(), os.path.basename(url))
-    if digest(path, file_hash) != file_hash:
-        raise DataError(
-            f"{path} is not Keras's {os.path.basename(url)}: its hash differs, "
-            f"so it was not opened. The right one is {url}"
-        )
-    if not os.path.exists(target):
-        os.makedirs(cache(), exist_ok=True)
-        shutil.copyfile(path, target + ".part")
-        os.replace(target + ".part", target)
-
-
-def run(name, documentation, sources, from_path, sample, is_whole, arguments=None):
-    """Runs a download program: writes data/NAME.npz from the first source that can be had.
-
-    Args: `name`, "IMDB", say; `sources`, {URL: a function that returns the data}, in the order in
-    which they are tried; `from_path`, a function from the path of a user's copy to the data;
-    `sample`, a function that returns the built-in sample; `is_whole`, a function that tells whether
-    data are the corpus with its known counts.
-    """
-    command = cli.parser(documentation, usage="%(prog)s [OPTION] [PATH]")
-    command.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
-    choice = command.add_mutually_exclusive_group()
+def parse(name, documentation, arguments):
+    """Returns the options of a download program."""
+    parser = cli.parser(documentation)
+    parser.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
+    choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--sample", action="store_true", help="write the built-in sample")
-    choice.add_argument(
-        "--no-sample", action="store_true", help=f"{name} or an error, never the sample"
-    )
-    options = cli.parse(command, arguments)
-    if options.path and options.sample:
-        command.error("PATH and --sample exclude each other")
-    socket.setdefaulttimeout(TIMEOUT)
-    target = f"data/{name.lower()}.npz"
-    again = f"python {shlex.quote(sys.argv[0])}"
-
-    data = None
-    if os.path.exists(target) and not options.path and not options.sample:
-        data = data_file.read(target)
-        if options.no_sample and is_sample(data):
-            data = None
-        else:
-            print(f"{target} already exists; nothing to do.")
-    if data is None:
-        data_file.check_writable(target)
-        if options.path:
-            data = own_copy(name, options.path, target, from_path, is_whole)
-        elif options.sample:
-            data = sample()
-        else:
-            data = first_of(name, sources, again, None if options.no_sample else sample)
-        data_file.write(target, data)
-
-    data_file.print_counts(target, data)
-    if is_sample(data):
-        print(f"This is the built-in sample, generated text that is NOT {name}.", file=sys.stderr)
-        print(f"For {name}, with a network: {again} --no-sample", file=sys.stderr)
-    elif is_whole(data):
-        print(f"The counts match those of {name}.")
-    else:
-        print(
-            f"The counts do NOT match those of {name}: texts are missing or changed.",
-            file=sys.stderr,
-        )
+    choice.add_argument("--no-sample", action="store_true", help=f"{name} or an error")
+    options = cli.parse(parser, arguments)
+    if options.path and (options.sample or options.no_sample):
+        parser.error("PATH excludes --sample and --no-sample")
+    if options.path and not os.path.isfile(options.path) and not os.path.isdir(options.path):
+        raise DataError(f"{options.path} is not a file or folder")
+    return options
 
 
-def is_sample(data):
-    return str(data["source"]).startswith("built-in sample")
-
-
-def own_copy(name, path, target, from_path, is_whole):
-    """Returns the data of a user's copy; the source tells if it is not the complete corpus.
-
-    Raises DataError if an incomplete copy would replace the complete corpus in `target`.
-    """
-    path = os.path.abspath(path)
-    if not os.path.exists(path):
-        raise DataError(f"there is no file or folder {path}")
-    data = from_path(path)
-    if not is_whole(data):
-        if holds(target, is_whole):
-            raise DataError(
-                f"{path} is not the whole of {name}, or changed; {target} is the whole and was "
-                f"kept. To use {path}, move {target} away first"
-            )
-        data = data_file.with_source(data, f"{data['source']}; not the whole of {name}, or changed")
+def existing(name, options):
+    """Returns the data of data/NAME.npz, or None. Raises DataError if they must not be replaced."""
+    path = f"data/{name.lower()}.npz"
+    data = data_file.read(path) if os.path.exists(path) else None
+    if data is None or options.path or options.sample or options.no_sample:
+        if data and not str(data["source"]).startswith((name, SAMPLE)):
+            raise DataError(f"{path} is not {name}, but: {data['source']}. Move it away")
+        data_file.check_writable(path)
     return data
 
 
-def holds(path, is_whole):
-    """Tells whether there is a data file that can be read and is whole."""
-    try:
-        return is_whole(data_file.read(path))
-    except DataError:
-        return False
+def first_of(name, sources, options):
+    """Returns the data of the first source that is available; else prints advice, returns None.
 
-
-def first_of(name, sources, again, sample):
-    """Returns the data of the first source that is available, else the sample (None: DataError).
-
-    The error, or the message before the sample, says what went wrong with each source and what to
-    do about it.
+    Args: `sources`, functions without arguments, which raise DataError.
+    Raises DataError with the advice for `--no-sample`.
     """
     print(f"looking for {name} on the network ...", file=sys.stderr, flush=True)
-    reasons = []
-    for url, get in sources.items():
+    for source in sources:
         try:
-            return get()
+            return source()
         except DataError as error:
-            reasons.append(f"  {url}\n    {error}")
-            print(f"cannot fetch {url}: {error}", file=sys.stderr, flush=True)
+            print(error, file=sys.stderr, flush=True)
     lower = name.lower()
-    advice = "\n".join([
-        f"{name} cannot be fetched:",
-        *reasons,
-        "What to do:",
-        f"  Download it in a browser, then: {again} PATH-OF-THE-FILE",
-        f"  ({lower}.npz needs {KERAS_URL}{lower}_word_index.json beside it.)",
-        f"  Files are kept in {cache()}; KERAS_HOME (environment) names another folder.",
-        "  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.",
-        "  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python.",
-    ])  # fmt: skip
-    if sample is None:
+    advice = f"""{name} cannot be fetched. What to do:
+  Download a file in a browser, then: python download_{lower}.py PATH-OF-THE-FILE
+  ({lower}.npz needs {KERAS_URL}{lower}_word_index.json beside it.)
+  Downloads are kept in {cache()}; the environment variable KERAS_HOME moves them.
+  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.
+  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python."""
+    if options.no_sample:
         raise DataError(advice)
-    print(
-        f"{advice}\nThe built-in sample is used instead: the scripts run without a network.",
-        file=sys.stderr,
-    )
-    return sample()
+    print(f"{advice}\nThe built-in sample is used instead.", file=sys.stderr)
+    return None
+
+
+def finish(name, data, old, is_complete):
+    """Writes data/NAME.npz, unless `data` are the data in it, `old`, and prints the counts.
+
+    Args: `is_complete`, a function that tells whether data have the counts of the corpus.
+    Raises DataError where an incomplete copy would replace the complete corpus.
+    """
+    path, sample = f"data/{name.lower()}.npz", str(data["source"]).startswith(SAMPLE)
+    complete = is_complete(data)
+    if data is old:
+        print(f"{path} already exists; nothing to do.")
+    else:
+        if not sample and not complete:
+            if old and is_complete(old):
+                raise DataError(
+                    f"this copy of {name} is incomplete or modified. The complete {path} was kept; "
+                    "to replace it, move it away"
+                )
+            data = data_file.with_source(data, f"{data['source']}; incomplete or modified")
+        data_file.write(path, data)
+    data_file.print_counts(path, data)
+    if sample:
+        print(f"This is the built-in sample, generated text that is NOT {name}.", file=sys.stderr)
+        again = f"python download_{name.lower()}.py --no-sample"
+        print(f"For {name}, with a network: {again}", file=sys.stderr)
+    elif complete:
+        print(f"The counts match those of {name}.")
+    else:
+        print(f"The counts do NOT match those of {name}: texts are missing.", file=sys.stderr)

@@ -15,26 +15,23 @@ def count_vectors(ids):
     """Returns word vectors: words that occur among the same words get similar ones.
 
     Counts how often each word occurs within WINDOW words of each of the CONTEXTS most frequent ids
-    (rarer neighbours count as the unknown word; the next word counts WINDOW times as much as the
-    farthest), takes the positive pointwise mutual information, and reduces it by singular value
-    decomposition, weighted by the roots of the singular values.
-    Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016, compare such vectors with
-    word2vec's. The decomposition is randomised: Halko, Martinsson and Tropp 2011,
-    https://arxiv.org/abs/0909.4061. Labels are not used.
+    (the next word counts WINDOW times as much as the farthest), takes the positive pointwise mutual
+    information (PPMI), and reduces it by singular value decomposition (SVD), weighted by the roots
+    of the singular values: Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016. The
+    SVD is randomised: Halko, Martinsson and Tropp 2011, https://arxiv.org/abs/0909.4061.
 
-    Args: `ids`, int32 of shape (words,), the training texts, concatenated; the first COUNTED
-    are counted.
-    Returns: float32 of shape (rows, DIRECTIONS), one row per id, for at most the ROWS most frequent
-    ids. The columns are ordered by singular value, the largest first, so that the leading ones are
-    a smaller embedding; columns beyond the rank of the counts are zeros. The row of an id that
-    occurs n times has norm NORM * n / (n + RARE), since few occurrences say little. Ids that do not
-    occur, or nowhere more often than by chance, have zeros.
+    Args: `ids`, int32 of shape (words,), the training texts, concatenated.
+    Returns: float32 of shape (rows, DIRECTIONS), a row for each of the ROWS most frequent ids. The
+    columns are ordered by singular value, so that the first ones are a smaller embedding; columns
+    beyond the rank of the counts are zeros. The row of an id that occurs n times has norm
+    NORM * n / (n + RARE), since few occurrences say little. Ids that do not occur, or nowhere more
+    often than by chance, have zeros.
     """
     ids = ids[:COUNTED].astype("int64")
     rows = min(int(ids.max()) + 1, ROWS)
     ids = np.where(ids < rows, ids, UNKNOWN_ID)
     information = mutual_information(ids, rows, min(CONTEXTS, rows))
-    # The leading directions: a random subspace, turned towards them by each product.
+    # A random subspace; each product turns it towards the dimensions with the largest values.
     size = min(DIRECTIONS + 32, information.shape[1])
     basis = np.random.default_rng(0).standard_normal((information.shape[1], size), "float32")
     for _ in range(3):
@@ -44,8 +41,7 @@ def count_vectors(ids):
     kept = min(DIRECTIONS, int((values > 1e-6 * values[-1]).sum()))
     values, directions = values[::-1][:kept], directions[:, ::-1][:, :kept]
     vectors = vectors @ directions / values**0.25
-    # The sign of a direction is arbitrary: its largest entry is made positive, so that machines
-    # agree.
+    # The sign of a column is arbitrary: its largest entry is made positive on every machine.
     vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(kept)])
     counts = np.bincount(ids, minlength=rows)
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
@@ -63,7 +59,7 @@ def mutual_information(ids, rows, contexts):
     offsets = np.delete(np.arange(2 * WINDOW + 1), WINDOW)
     weights = WINDOW + 1 - np.abs(offsets - WINDOW)
     information = np.zeros((rows, contexts), dtype="float32")
-    for first in range(0, rows, 1_000):  # a thousand words at a time, for the sake of memory
+    for first in range(0, rows, 1_000):  # in blocks of words, to save memory
         block = information[first : first + 1_000]
         places = order[ends[first] : ends[first + len(block)]]
         for part in np.array_split(places, len(places) // 200_000 + 1):

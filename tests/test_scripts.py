@@ -21,7 +21,7 @@ import nbclient
 import nbformat
 import numpy as np
 import pytest
-from conftest import SCRIPTS, make_keras_files, run, texts_of, words_of
+from conftest import SCRIPTS, run, texts_of, words_of
 
 import imdb_bilstm
 import imdb_cnn_lstm
@@ -154,9 +154,7 @@ def test_a_second_run_at_the_same_microsecond_overwrites_nothing(train, monkeypa
 
 
 @pytest.mark.parametrize("script, name", [(imdb_lstm, "imdb"), (reuters_rnn, "reuters")])
-def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, script, name):
-    make_keras_files(server.folder)
-    server.trust()
+def test_without_a_data_file_it_takes_keras_datasets(train, capsys, keras_datasets, script, name):
     os.remove(script.DATA_FILE)
     model, *_, run_folder, result = train(script)
     said = f"No data/{name}.npz: keras.datasets, without word vectors"
@@ -168,7 +166,7 @@ def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, scri
     assert words == [f"word{number}" for number in range(300)]  # by rank
     loaded = script.load_data()[:2]
     pairs = [(list(text), label) for part in loaded for text, label in zip(*part)]
-    with np.load(server.folder / f"{name}.npz", allow_pickle=True) as file:
+    with np.load(keras_datasets / f"{name}.npz", allow_pickle=True) as file:
         ends = ("",) if script is reuters_rnn else ("_train", "_test")
         parts = [(file[f"x{end}"], file[f"y{end}"]) for end in ends]
     # 1 starts a text, rank 1 has id 4, and Keras takes the rarest word for an unknown one, 2.
@@ -189,9 +187,9 @@ def test_without_data_and_network_one_line_names_the_download(in_folder, empty_c
 
 
 @pytest.mark.parametrize("damage", ["misspelt", "cut off", "of the earlier layout"])
-def test_no_other_corpus_replaces_an_unreadable_data_file(train, server, small_sample, damage):
-    make_keras_files(server.folder)
-    server.trust()
+def test_no_other_corpus_replaces_an_unreadable_data_file(
+    train, keras_datasets, small_sample, damage
+):
     path = pathlib.Path("data/imdb.npz")
     if damage == "misspelt":
         path = path.with_name("imbd.npz")
@@ -201,7 +199,6 @@ def test_no_other_corpus_replaces_an_unreadable_data_file(train, server, small_s
         path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(SystemExit, match=f"Cannot read {path}, which download_"):
         train(DATA_FILE=str(path))
-    assert server.requests == []
 
 
 # Keras and numpy accept these and do something else.
