@@ -20,7 +20,7 @@ import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from corpus import data_file, samples  # noqa: E402
+from corpus import samples  # noqa: E402
 from tests.stress.kill import SCRIPTS  # noqa: E402, F401
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -72,21 +72,6 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("the real archives (../shared/data) are missing")
     return folder
-
-
-@pytest.fixture(scope="session")
-def real_imdb(shared_data, tmp_path_factory):
-    """IMDB from the real archive: the program's output, the data and the peak memory in bytes."""
-    folder = tmp_path_factory.mktemp("imdb")
-    # A small process in between: RUSAGE_CHILDREN is the maximum of all children.
-    code = """import resource, subprocess, sys
-subprocess.run([sys.executable, *sys.argv[1:]], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
-    archive = shared_data / "aclImdb_labelled.tar.gz"
-    process = run("-c", folder, code, ROOT / "download_imdb.py", archive)
-    assert process.returncode == 0, process.stderr
-    peak = int(process.stdout.split()[-1]) * 1024  # Linux counts in KiB
-    return process.stdout, data_file.read(str(folder / "data" / "imdb.npz")), peak
 
 
 def run(script, folder, *arguments):
