@@ -14,7 +14,8 @@ import sys
 import pytest
 from conftest import ROOT, make_folder
 
-from corpus import DataError, data_file, download
+import download_imdb
+from corpus import DataError, cli, data_file, download
 from tests.stress import fuzz
 
 resource = pytest.importorskip("resource")  # not on Windows
@@ -115,3 +116,21 @@ def test_data_may_be_a_link_and_what_a_data_file_links_to_is_not_changed(inputs)
     assert start("download_imdb.py") is None
     assert data_file.read("disk/imdb.npz") and not os.path.islink("disk/imdb.npz")
     assert pathlib.Path("precious").read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), DataError("no text")])
+def test_an_error_that_a_user_can_correct_ends_in_one_line(error):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        cli.start(main)
+    fuzz.check_one_line(stop.value.code)
+
+
+@pytest.mark.parametrize("arguments", [[""], ["--no-sample", ""], ["--no-sample="]])
+def test_an_empty_argument_is_refused(in_folder, capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        download_imdb.main(arguments)
+    assert stop.value.code == 2 and os.listdir() == []
+    assert "an argument is empty" in capsys.readouterr().err.splitlines()[-1]

@@ -93,7 +93,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.server.requests.append(name)
         if name in self.server.troubles:
             self.wfile.write(TROUBLES[self.server.troubles[name]][0])
-            time.sleep(2 if "silence" in self.server.troubles[name] else 0)
+            time.sleep(30 if "silence" in self.server.troubles[name] else 0)
         else:
             super().do_GET()
 

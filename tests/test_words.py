@@ -1,6 +1,5 @@
 """The rules by which texts are split into words, and the ids of the words."""
 
-import collections
 import hashlib
 import string
 import time
@@ -152,15 +151,3 @@ def test_words_are_ranked_by_frequency_in_train_then_alphabetically():
     assert [text.tolist() for text in x_train] == [[1, 4, 4, 6, 5], [1, 4, 5, 6]]
     assert [text.tolist() for text in x_test] == [[1, 6], [1]]  # z does not occur in train
     assert all(text.dtype == "int32" for text in x_train + x_test)
-
-
-@hypothesis.given(strategies.lists(strategies.text("abAB '.!", min_size=1), min_size=1))
-def test_ids_are_keras_ids(texts):
-    x_train, _, vocabulary = encode(texts, [])
-    tokenizer = keras_text.Tokenizer()
-    tokenizer.fit_on_texts(texts)
-    counts = collections.Counter(tokenizer.word_counts)
-    # Keras orders words of equal frequency otherwise: the frequencies at each rank are compared.
-    assert [counts[word] for word in vocabulary] == [counts[word] for word in tokenizer.word_index]
-    decoded = [[vocabulary[id - 4] for id in text[1:]] for text in x_train]
-    assert decoded == [keras_text.text_to_word_sequence(text) for text in texts]
