@@ -45,7 +45,7 @@ import time
 
 import numpy as np
 
-from corpus import DataError, command, data_file
+from corpus import DataError, cli, data_file
 from corpus.runs import backend, code_of, constants_of, vectors_of, with_constants
 
 try:
@@ -535,13 +535,13 @@ def draw(tables, path):
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     parser.add_argument(
         "words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="scripts; values of constants"
     )
     parser.add_argument("--dry-run", action="store_true", help="list the runs, train nothing")
     parser.add_argument("--csv", metavar="FILE.csv", help="write the table to this file too")
-    options = command.parse(parser, arguments)
+    options = cli.parse(parser, arguments)
     if options.csv:
         if not options.csv.lower().endswith(".csv"):
             parser.error(f"--csv writes CSV; give a name that ends in .csv, not {options.csv!r}")
@@ -587,4 +587,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main, "finished runs are kept; the same command continues")
+    cli.start(main, "finished runs are kept; the same command continues")

@@ -19,9 +19,8 @@ IMDB has 25,000 training and 25,000 test reviews, half of them positive: Maas et
 Stanford's archive names the movie of each review, so that validation shares no movie with the rest
 of train. Keras's file does not: there validation accuracy is up to two points too high.
 
-The built-in sample is generated text, so that everything runs without a network: short English
-reviews in which only the order of the words decides the label. It shows that a network learns, not
-how accurate it is on real texts.
+The built-in sample is generated text, so that everything runs without a network. Only the order of
+its words decides the label. It shows that a network learns, not how accurate it is on real texts.
 """
 
 import os
@@ -30,7 +29,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples, words
+from corpus import DataError, archives, cli, data_file, download, samples, words
 
 CLASSES = ["negative", "positive"]
 SHUFFLE_SEED = 113  # as in keras.datasets
@@ -45,26 +44,27 @@ FILE_NAME = re.compile(
     r"(?:|.*/)(?:(train|test)/(pos|neg)/(\d+)_\d+\.txt|train/urls_(pos|neg)\.txt)$"
 )
 
-# Reviews, mean length with the start id, longest, shortest: the same in Keras's file and in
-# Stanford's archive.
-KNOWN = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_315, 7)}
+BY_MOVIE = ", whole movies kept together"  # in the source of data in that order
+# Reviews, mean length with the start id, longest, shortest: the same in both sources.
+COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_315, 7)}
 
 
-def from_raw(path):
-    """Returns the data of Stanford's archive or its folder."""
-    return from_files(raw.files(path, FILE_NAME), f"IMDB from {os.path.basename(path)}")
+def from_path(path):
+    """Returns the data of Stanford's archive, its folder or Keras's file."""
+    if path.endswith(".npz"):
+        return from_keras(path)
+    return from_files(archives.files(path, FILE_NAME), path)
 
 
-def from_files(files, source):
-    """Builds the data from Stanford's text files.
+def from_files(files, path):
+    """Returns the data of Stanford's text files.
 
-    Args: `files`, pairs of a name as in the archive and the file's bytes; `source`, one line for
-    the data file.
+    Args: `files`, pairs of a name as in the archive and the file's bytes; `path`, of the archive.
     """
     encoder = words.Encoder()
     reviews = {"train": [], "test": []}  # (label, number, provisional ids) of each review
     movies = {}  # label: the movie of review N at N
-    for name, content in raw.show_progress(files, "reading reviews", 50_000):
+    for name, content in archives.show_progress(files, "reading reviews", 50_000):
         part, review_label, number, urls_label = FILE_NAME.match(name).groups()
         text = content.decode("utf-8", errors="replace")
         if part:
@@ -73,27 +73,18 @@ def from_files(files, source):
             movies[int(urls_label == "pos")] = re.findall(r"/title/(\w+)", text)
     for part, rows in reviews.items():
         if {label for label, _, _ in rows} != {0, 1}:
-            raise DataError(
-                f"{source}: no positive or no negative reviews in {part}/pos and {part}/neg"
-            )
+            raise DataError(f"{path} has no {part}/pos or no {part}/neg. {archives.advice(path)}")
         rows.sort(key=lambda row: row[:2])  # whatever order the files came in
 
+    source = f"IMDB from {os.path.basename(os.path.abspath(path))}"
     try:
         groups = [movies[label][number] for label, number, _ in reviews["train"]]
-        source += ", whole movies kept together"
+        source += BY_MOVIE
     except (KeyError, IndexError):
-        print(
-            "train/urls_pos.txt or urls_neg.txt is missing or too short: the movies are unknown, "
-            "the reviews are shuffled one by one, and validation accuracy will be too high",
-            file=sys.stderr,
-        )
-        groups = range(len(reviews["train"]))
+        groups = range(len(reviews["train"]))  # as if each review were about another movie
     train = [reviews["train"][row] for row in order_by_movie(groups)]
-    test = [
-        reviews["test"][row]
-        for row in np.random.RandomState(SHUFFLE_SEED).permutation(len(reviews["test"]))
-    ]
-
+    order = np.random.RandomState(SHUFFLE_SEED).permutation(len(reviews["test"]))
+    test = [reviews["test"][row] for row in order]
     x_train, x_test = [ids for _, _, ids in train], [ids for _, _, ids in test]
     vocabulary = encoder.finish(x_train, x_test)
     y_train, y_test = [label for label, _, _ in train], [label for label, _, _ in test]
@@ -101,13 +92,11 @@ def from_files(files, source):
 
 
 def order_by_movie(movies):
-    """Returns an order of the reviews in which the reviews of a movie are adjacent, and movies are
-    shuffled.
+    """Returns an order of the reviews that keeps the reviews of each movie together.
 
-    A movie that does not fit into the current hundredth of the reviews waits for a later one, and
-    small movies fill the gap, as long as there are any. A validation set of a whole percentage, cut
-    off the front, then shares no movie with the rest. IMDB's test set shares one movie with train,
-    and accuracy on a validation set that shares many is up to two points too high.
+    Movies are shuffled. A movie that does not fit into the current hundredth of the reviews waits
+    for a later one, and small movies fill the gap. So a validation set of a whole percentage, cut
+    off the front, shares no movie with the rest.
 
     Args: `movies`, the movie of each review.
     """
@@ -134,40 +123,34 @@ def order_by_movie(movies):
     return order
 
 
-def from_keras():
-    """Returns the data of Keras's files, in Keras's order."""
-    print(
-        "Keras's file names no movies: validation accuracy will be up to 2 points too high",
-        file=sys.stderr,
-    )
-    return fetch.from_keras("imdb", KERAS_HASHES, CLASSES, "IMDB from Keras's imdb.npz")
+def from_keras(path=None):
+    """Returns the data of Keras's file: a user's copy, or the one in Keras's cache."""
+    return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
 
 
-def from_path(path):
-    """Returns the data of a user's copy: Keras's .npz file, Stanford's archive, or its folder."""
-    with programs.pointing(path, "download_imdb.py"):
-        if path.endswith(".npz"):
-            fetch.adopt(path, "imdb", KERAS_HASHES)
-            return from_keras()
-        return from_raw(path)
-
-
-def is_whole(data):
+def is_complete(data):
     """Tells whether the number and lengths of the reviews are those of IMDB."""
-    for part, known in KNOWN.items():
-        lengths = data[f"{part}_lengths"]
-        if (len(lengths), round(lengths.mean(), 5), lengths.max(), lengths.min()) != known:
-            return False
-    return True
+    lengths = {part: data[f"{part}_lengths"] for part in COUNTS}
+    return COUNTS == {
+        part: (len(x), round(x.mean(), 5), x.max(), x.min()) for part, x in lengths.items()
+    }
 
 
 def main(arguments=None):
-    sources = {
-        STANFORD_URL: lambda: from_raw(fetch.fetch(STANFORD_URL, STANFORD_HASH)),
-        f"{fetch.KERAS_URL}imdb.npz": from_keras,
-    }
-    command.download("IMDB", __doc__, sources, from_path, samples.imdb, is_whole, arguments)
+    options = download.parse("IMDB", __doc__, arguments)
+    data = old = download.existing("IMDB", options)
+    if options.path:
+        data = from_path(options.path)
+    elif options.sample:
+        data = samples.imdb()
+    elif not old or options.no_sample and not is_complete(old):
+        sources = [lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)), from_keras]
+        data = download.first_of("IMDB", sources, options) or samples.imdb()
+    download.finish("IMDB", data, old, is_complete)
+    if str(data["source"]).startswith("IMDB") and BY_MOVIE not in str(data["source"]):
+        advice = "The movies are unknown: validation accuracy will be up to 2 points too high."
+        print(advice, file=sys.stderr)
 
 
 if __name__ == "__main__":
-    command.start(main, unchanged="data/imdb.npz is as it was")
+    cli.start(main, unchanged="data/imdb.npz is as it was")

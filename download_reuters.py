@@ -32,7 +32,7 @@ import re
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples
+from corpus import DataError, archives, cli, data_file, download, samples
 
 SHUFFLE_SEED, TEST_FRACTION = 113, 0.2  # as in keras.datasets
 
@@ -50,8 +50,8 @@ reserves ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed a
 tin strategic-metal livestock retail ipi iron-steel rubber heat jobs lei bop zinc orange pet-chem
 dlr gas silver wpi hog lead""".split()
 
-# Wires of a few topics, in train and test together: the same in Keras's file and in the archive.
-KNOWN = {"earn": 3_972, "acq": 2_423, "crude": 543, "cocoa": 67}
+# Wires of a few topics, in train and test together: the same in both sources.
+COUNTS = {"earn": 3_972, "acq": 2_423, "crude": 543, "cocoa": 67}
 
 
 def wires(files):
@@ -74,48 +74,50 @@ def wires(files):
     return texts, labels
 
 
-def from_files(files, source):
+def from_path(path):
+    """Returns the data of the archive, its folder or Keras's file."""
+    if path.endswith(".npz"):
+        return from_keras(path)
+    return from_files(archives.files(path, FILE_NAME), path)
+
+
+def from_files(files, path):
     """Returns the data of .sgm files, in random order; the last fifth is the test set."""
     texts, labels = wires(files)
     if len(texts) < 2:
-        raise DataError(f"{source}: no newswires found in reut2-000.sgm to reut2-021.sgm")
+        raise DataError(f"{path} has no newswires in reut2-*.sgm. {archives.advice(path)}")
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(texts))
     texts, labels = [texts[row] for row in order], np.array(labels)[order]
     cut = int(len(texts) * (1 - TEST_FRACTION))
-    return data_file.from_texts(
-        texts[:cut], labels[:cut], texts[cut:], labels[cut:], TOPICS, source
-    )
+    parts = texts[:cut], labels[:cut], texts[cut:], labels[cut:]
+    source = f"Reuters from {os.path.basename(os.path.abspath(path))}"
+    return data_file.from_texts(*parts, TOPICS, source)
 
 
-def from_keras():
-    """Returns the data of Keras's files, in Keras's order."""
-    return fetch.from_keras("reuters", KERAS_HASHES, TOPICS, "Reuters from Keras's reuters.npz")
+def from_keras(path=None):
+    """Returns the data of Keras's file: a user's copy, or the one in Keras's cache."""
+    return download.from_keras("Reuters", KERAS_HASHES, TOPICS, path)
 
 
-def from_path(path):
-    """Returns the data of a user's copy: Keras's .npz file, the archive, or its folder."""
-    with programs.pointing(path, "download_reuters.py"):
-        if path.endswith(".npz"):
-            fetch.adopt(path, "reuters", KERAS_HASHES)
-            return from_keras()
-        return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
-
-
-def is_whole(data):
-    """Tells whether the data are Reuters-46, whole."""
-    counts = np.bincount(np.concatenate([data["y_train"], data["y_test"]]), minlength=len(TOPICS))
-    sizes = len(data["y_train"]), len(data["y_test"]), np.count_nonzero(counts)
-    return sizes == (8_982, 2_246, 46) and all(
-        counts[TOPICS.index(topic)] == count for topic, count in KNOWN.items()
-    )
+def is_complete(data):
+    """Tells whether the data have the numbers of newswires and topics of Reuters-46."""
+    labels = np.concatenate([data["y_train"], data["y_test"]])
+    counts = {topic: np.count_nonzero(labels == TOPICS.index(topic)) for topic in COUNTS}
+    sizes = len(data["y_train"]), len(data["y_test"]), len(np.unique(labels))
+    return sizes == (8_982, 2_246, 46) and counts == COUNTS
 
 
 def main(arguments=None):
-    sources = {f"{fetch.KERAS_URL}reuters.npz": from_keras}
-    command.download(
-        "Reuters", __doc__, sources, from_path, lambda: samples.reuters(TOPICS), is_whole, arguments
-    )
+    options = download.parse("Reuters", __doc__, arguments)
+    data = old = download.existing("Reuters", options)
+    if options.path:
+        data = from_path(options.path)
+    elif options.sample:
+        data = samples.reuters(TOPICS)
+    elif not old or options.no_sample and not is_complete(old):
+        data = download.first_of("Reuters", [from_keras], options) or samples.reuters(TOPICS)
+    download.finish("Reuters", data, old, is_complete)
 
 
 if __name__ == "__main__":
-    command.start(main, unchanged="data/reuters.npz is as it was")
+    cli.start(main, unchanged="data/reuters.npz is as it was")

@@ -28,7 +28,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, answers, command, tables
+from corpus import DataError, answers, cli, tables
 from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
 BATCH_SIZE = 128
@@ -201,7 +201,7 @@ def standard_input():
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     add = parser.add_argument
     add("run", metavar="RUN", help="a script's name or a run's folder")
     add("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
@@ -220,7 +220,7 @@ def main(arguments=None):
         help="encoding of the table (default: UTF-8 or UTF-16, detected)",
     )
     add("--quotes", choices=tables.QUOTES, help="meaning of quotation marks (default: detected)")
-    options = command.parse(parser, arguments)
+    options = cli.parse(parser, arguments)
     if options.table:
         answer_table(parser, options)
         return
@@ -254,4 +254,4 @@ def answer_table(parser, options):
 
 
 if __name__ == "__main__":
-    command.start(main)
+    cli.start(main)

@@ -33,7 +33,7 @@ import unicodedata
 
 import numpy as np
 
-from corpus import DataError, advice, command, data_file, folders, programs, tables, words
+from corpus import DataError, advice, cli, data_file, folders, programs, tables, words
 
 SHOW_EVERY = 100_000  # texts between two lines of progress
 RULE = "unicode"  # by which texts are split into words
@@ -240,7 +240,7 @@ def prepare(options):
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     add = parser.add_argument
     add("path", metavar="PATH", help="a table, or a folder with a sub-folder per class")
     add("output", nargs="?", metavar="OUTPUT", help="default: data/ and PATH's name")
@@ -255,7 +255,7 @@ def main(arguments=None):
     add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, detected)")
     add("--quotes", choices=tables.QUOTES, help="what quotation marks mean (default: detected): "
         "csv, around cells; backslash, inside too; letters, ordinary characters")  # fmt: skip
-    options = command.parse(parser, arguments)  # OUTPUT may follow an option
+    options = cli.parse(parser, arguments)  # OUTPUT may follow an option
     target = options.output or default_target(options.path)
     try:
         "".encode(options.encoding or "utf-8")
@@ -300,4 +300,4 @@ def default_target(path):
 
 
 if __name__ == "__main__":
-    command.start(main, unchanged="no data file was changed")
+    cli.start(main, unchanged="no data file was changed")

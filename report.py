@@ -29,7 +29,7 @@ import warnings
 
 import numpy as np
 
-from corpus import DataError, command, data_file
+from corpus import DataError, cli, data_file
 from corpus.advice import on_constants
 from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
 from predict import Classifier
@@ -398,9 +398,9 @@ def print_report(classifier, scores, advice):
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="a script's name or a run's folder")
-    options = command.parse(parser, arguments)
+    options = cli.parse(parser, arguments)
     classifier = Classifier(options.run)
     result, classes, folder = classifier.result, classifier.classes, classifier.folder
     try:
@@ -454,4 +454,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main)
+    cli.start(main)

@@ -9,28 +9,28 @@ A data file is a .npz file of plain arrays, no pickles:
     vocabulary     (bytes,)           uint8, the words by rank: UTF-8, separated by newlines
     classes        (bytes,)           uint8, the names of labels 0, 1 and so on, likewise
     source         ()                 text, one line that says where the data come from
-    vectors        (ids, directions)  float32, word vectors, see corpus.words.count_vectors
+    vectors        (ids, dimensions)  float32, word vectors, see corpus/vectors.py
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
-                                      SHA-256 of corpus.words.VECTORS and of the arrays in ARRAYS;
+                                      SHA-256 of corpus.vectors.VECTORS and of the arrays in ARRAYS;
                                       words, the word rule, a key of corpus.words.RULES; vectors,
                                       how the word vectors are made
 """
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 
 import numpy as np
 
-from corpus import DataError, words
+from corpus import DataError, vectors, words
 
-ARRAYS = {
-    "x_train": "int32", "train_lengths": "int32", "y_train": "int64",
-    "x_test": "int32", "test_lengths": "int32", "y_test": "int64",
-    "vocabulary": "uint8", "classes": "uint8",
-}  # fmt: skip
+ARRAYS = {"x_train": "int32", "train_lengths": "int32", "y_train": "int64"}
+ARRAYS |= {"x_test": "int32", "test_lengths": "int32", "y_test": "int64"}
+ARRAYS |= {"vocabulary": "uint8", "classes": "uint8"}
 VALIDATION_SIZE = 0.1  # as in the scripts
 
 
@@ -51,15 +51,16 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
         "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype="uint8"),
         "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
     }
-    digest = hashlib.sha256(words.VECTORS.encode())
+    digest = hashlib.sha256(vectors.VECTORS.encode())
     for name in ARRAYS:
         digest.update(data[name])
-    about = {"fingerprint": digest.hexdigest()[:16], "words": rule, "vectors": words.VECTORS}
+    about = {"source": source, "fingerprint": digest.hexdigest()[:16], "words": rule}
+    about |= {"vectors": vectors.VECTORS}
     # The first texts become validation in the scripts. Vectors that were counted on them too would
     # make validation accuracy higher than test accuracy.
-    front = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
-    data["vectors"] = words.count_vectors(data["x_train"][front:])
-    return with_source(data | {"about": np.array(json.dumps(about))}, source)
+    validation = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
+    data["vectors"] = vectors.count_vectors(data["x_train"][validation:])
+    return data | {"about": np.array(json.dumps(about)), "source": np.array(source)}
 
 
 def from_texts(train, y_train, test, y_test, classes, source, rule="keras"):
@@ -72,10 +73,8 @@ def from_texts(train, y_train, test, y_test, classes, source, rule="keras"):
 
 def with_source(data, source):
     """Returns the same data with another source."""
-    about = {"source": source} | {
-        key: value for key, value in about_of(data).items() if key != "source"
-    }
-    return data | {"source": np.array(source), "about": np.array(json.dumps(about))}
+    about = json.dumps(about_of(data) | {"source": source})
+    return data | {"about": np.array(about), "source": np.array(source)}
 
 
 def about_of(data):
@@ -90,28 +89,32 @@ def write(path, data):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Opens a temporary file for bytes, which replaces `path` atomically when it is complete."""
-    folder = os.path.dirname(path) or "."
-    temporary = None
+    """Opens a temporary file for bytes, which replaces `path` atomically when it is complete.
+
+    Temporary files that killed programs left beside `path` are removed then. Raises DataError where
+    a file cannot be written.
+    """
+    temporary = f"{path}.{secrets.token_hex(4)}.part"
     try:
-        os.makedirs(folder, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=os.path.basename(path) + ".", suffix=".part", dir=folder
-        )
-        with os.fdopen(descriptor, "wb") as file:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)  # which cannot be read without setting it
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp gives a file that only its owner may read
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except FileNotFoundError:  # another program has just replaced `path`, and removed this one
+            if not os.path.exists(path):
+                raise
+        for part in glob.glob(f"{glob.escape(path)}.????????.part"):
+            with contextlib.suppress(OSError):
+                os.remove(part)
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error.strerror or error}); nothing was changed"
         ) from None
     finally:
-        if temporary and os.path.exists(temporary):
+        if os.path.exists(temporary):
             os.remove(temporary)
 
 
@@ -132,53 +135,30 @@ def read(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             data = dict(file.items())
+        check(data)
     except Exception as error:  # what a damaged file raises depends on where the damage is
         raise DataError(
-            f"{path} is not a data file of these scripts, or is damaged ({error})"
+            f"{path} is not a data file of this project, or is damaged ({error}). Move it away and "
+            "make it again"
         ) from None
-    made = {"x_train", "vocabulary", "source"} <= data.keys()
-    if made and not {"vectors", "about"} <= data.keys():
-        raise earlier(path, data, "without word vectors")
-    for name in [*ARRAYS, "source"]:
-        if name not in data:
-            raise DataError(f"{path} is not a data file of these scripts: it has no {name}")
-    for name, dtype in ARRAYS.items():
-        if data[name].dtype != dtype or data[name].ndim != 1:
-            raise DataError(
-                f"{path} is damaged: {name} is {data[name].dtype}{data[name].shape}, "
-                f"not one-dimensional {dtype}"
-            )
-    for part in "train", "test":
-        x, lengths, y = data[f"x_{part}"], data[f"{part}_lengths"], data[f"y_{part}"]
-        if (
-            len(lengths) == 0
-            or len(lengths) != len(y)
-            or lengths.min() < 1
-            or lengths.sum() != len(x)
-        ):
-            raise DataError(
-                f"{path} is damaged: the lengths of {part} do not fit its texts or labels"
-            )
-    if data.get("vectors", np.array(0)).ndim != 2:
-        raise DataError(f"{path} is damaged: vectors is missing or not two-dimensional")
-    try:
-        about = about_of(data)
-        about["source"]
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} is damaged: about is missing or not JSON with a source") from None
-    if about.get("vectors") != words.VECTORS:
-        raise earlier(path, data, "with its word vectors")
     return data
 
 
-def earlier(path, data, what):
-    """Returns the error of a data file of an earlier version."""
-    own = str(data["source"]).startswith("own texts")
-    name = os.path.splitext(os.path.basename(path))[0]
-    program = "prepare_texts.py" if own else f"download_{name}.py"
-    return DataError(
-        f"{path} is from an earlier version, {what}: move it away and make a new one with {program}"
-    )
+def check(data):
+    """Raises ValueError where the arrays of a data file do not fit each other."""
+    if missing := {*ARRAYS, "source", "vectors", "about"} - data.keys():
+        raise ValueError(f"it has no {min(missing)}")
+    for name, dtype in ARRAYS.items():
+        if data[name].dtype != dtype or data[name].ndim != 1:
+            raise ValueError(f"{name} is not one-dimensional {dtype}")
+    for part in "train", "test":
+        lengths, texts, labels = data[f"{part}_lengths"], data[f"x_{part}"], data[f"y_{part}"]
+        if not 0 < len(lengths) == len(labels) or lengths.min() < 1 or lengths.sum() != len(texts):
+            raise ValueError(f"{part}_lengths does not fit its texts or labels")
+    if data["vectors"].ndim != 2:
+        raise ValueError("vectors is not two-dimensional")
+    if "source" not in about_of(data):
+        raise ValueError("about has no source")
 
 
 def print_counts(path, data):
@@ -189,6 +169,6 @@ def print_counts(path, data):
         lengths = data[f"{part}_lengths"]
         mean, longest, shortest = lengths.mean(), lengths.max(), lengths.min()
         print(f"{part:5}  {len(lengths):7,}  {mean:11.5f}  {longest:7,}  {shortest:8,}")
-    rows, directions = data["vectors"].shape
+    rows, dimensions = data["vectors"].shape
     print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
-    print(f"word vectors: {directions} dimensions, for the {rows:,} most frequent ids")
+    print(f"word vectors: {dimensions} dimensions, for the {rows:,} most frequent ids")

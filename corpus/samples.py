@@ -117,15 +117,12 @@ def imdb():
 WIRES = {"train": 4_000, "test": 1_000}
 
 # What the newswires of each topic are about, in the order of the labels.
-SUBJECTS = [
-    "cocoa", "grain", "vegetable oil", "earnings", "takeovers", "wheat", "copper", "housing",
-    "money supply", "coffee", "sugar", "trade", "reserves", "shipping", "cotton", "meat",
-    "crude oil", "natural gas", "consumer prices", "currencies", "interest rates",
-    "gross national product", "soymeal", "aluminium", "soybeans", "gold", "tin", "uranium",
-    "cattle", "retail sales", "industrial production", "steel", "rubber", "heating oil",
-    "unemployment", "leading indicators", "balance of payments", "zinc", "orange juice",
-    "petrochemicals", "dollars", "gasoline", "silver", "wholesale prices", "hogs", "lead",
-]  # fmt: skip
+SUBJECTS = """cocoa,grain,vegetable oil,earnings,takeovers,wheat,copper,housing,money supply,coffee,
+sugar,trade,reserves,shipping,cotton,meat,crude oil,natural gas,consumer prices,currencies,
+interest rates,gross national product,soymeal,aluminium,soybeans,gold,tin,uranium,cattle,
+retail sales,industrial production,steel,rubber,heating oil,unemployment,leading indicators,
+balance of payments,zinc,orange juice,petrochemicals,dollars,gasoline,silver,wholesale prices,hogs,
+lead""".replace("\n", "").split(",")
 
 # Each template names two subjects and asserts one: the second, or the first.
 ABOUT_SECOND = [
@@ -160,9 +157,8 @@ def reuters(topics):
     Args: `topics`, the names of the 46 classes.
     """
     random = np.random.RandomState(SEED)
-    shares = 1 / np.arange(
-        4, len(topics) + 4
-    )  # some topics are frequent, many are rare, as with real newswires
+    # A few topics are frequent and many are rare, as with real newswires.
+    shares = 1 / np.arange(4, len(topics) + 4)
     shares = random.permutation(shares / shares.sum())
     pick_one = functools.partial(pick, random)
 

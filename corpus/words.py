@@ -1,4 +1,4 @@
-"""Texts to word ids, and word vectors."""
+"""Texts to word ids."""
 
 import collections
 import html
@@ -9,27 +9,17 @@ import unicodedata
 
 import numpy as np
 
-# The ids of keras.datasets: 0 pads, 1 starts a text, 2 is an unknown word, 3 is unused, and the
-# word of rank r (the most frequent one has rank 1) has id r + 3.
+# As in keras.datasets. Id 0 pads, 3 is unused, and the word of rank r (from 1) has id r + 3.
 START_ID, UNKNOWN_ID, FIRST_WORD_ID = 1, 2, 4
 
-# What Keras's tokeniser replaces by spaces; the apostrophe is not among it.
-PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-PUNCTUATION_TO_SPACE = str.maketrans(PUNCTUATION, " " * len(PUNCTUATION))
-
-VECTORS = (  # recorded in data files
-    "PPMI-SVD of nine tenths of train: 5,000 contexts, weighted window 10, norm 5 n / (n + 20)"
-)
-ROWS, CONTEXTS, WINDOW, DIRECTIONS, NORM, RARE = 30_000, 5_000, 10, 256, 5, 20
-COUNTED = 10_000_000  # words of train that are counted at most; more would hardly change them
+# All of ASCII's punctuation but the apostrophe.
+TO_SPACE = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
 
 
 def tokenise_keras(text):
     """Splits a text into words as Keras does: lower case, punctuation to spaces, split there."""
-    return [word for word in text.lower().translate(PUNCTUATION_TO_SPACE).split(" ") if word]
+    return [word for word in text.lower().translate(TO_SPACE).split(" ") if word]
 
-
-# --- The rule for own texts ---
 
 ELEMENTS = """a abbr acronym address applet area article aside audio b base basefont bdi bdo big
 blink blockquote body br button canvas caption center cite code col colgroup data datalist dd del
@@ -46,28 +36,26 @@ TAG = re.compile(
 )
 ENTITY = re.compile(r"&(#\w{1,8};|\w{2,31};)", re.ASCII)
 
-# Replaced before NFKC, which would make a word of ™, 11⁄2 of 1½, and a space of ´.
-BEFORE = {"™": " ", "℠": " ", "´": "'", "\u200b": " "}  # the last is the zero-width space
+# Replaced before NFKC, which would turn ™ into a word, 1½ into 11⁄2 and ´ into a space.
+BEFORE = {"™": " ", "℠": " ", "´": "'", "\u200b": " "}  # the last one is the zero-width space
 BEFORE |= {fraction: f" {fraction} " for fraction in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞↉"}
-# Replaced after it. NFKC takes the Thai and Lao vowels of the last two apart. The apostrophes:
-# single quotation marks, letters (Ukrainian, Uzbek, Hawaiian), the Hebrew geresh.
+# Replaced after NFKC: apostrophes of any script; Thai and Lao vowels, which NFKC takes apart.
 AFTER = dict.fromkeys("`’‘‛ʼʻꞌ׳", "'") | {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
-# Soft hyphen, grapheme joiner, marks of direction, word joiner, byte order mark, and what varies
-# an emoji: variation selectors, skin tones.
+# Soft hyphens, joiners, marks of direction, byte order marks; variants and skin tones of emoji.
 INVISIBLE = re.compile(
     "[\xad\u034f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]+"
 )
 
 
 def marks(start, end):
-    """Returns the inside of a character class: the ranges of marks from code `start` to `end`."""
+    """Returns the marks from code `start` to `end` as ranges for a character class."""
     codes = {code for code in range(start, end) if unicodedata.category(chr(code))[0] == "M"}
     firsts = sorted(code for code in codes if code - 1 not in codes)
     lasts = sorted(code for code in codes if code + 1 not in codes)
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts))
 
 
-# The conditions spare most characters the slower tests behind them.
+# The lookaheads are fast and skip most characters.
 HIGH, HIGHER = "(?=[^\0-\u02ff])", "(?=[^\0-\uffff])"
 MARK = rf"(?:[{marks(0x300, 0x10000)}]|{HIGHER}[{marks(0x10000, 0x1F000)}\U000e0100-\U000e01ef])"
 MANY_MARKS = re.compile(f"({MARK}{{30}}){MARK}++")  # the bound of Unicode's stream-safe format
@@ -76,7 +64,7 @@ EMOJI = (
     "\U0001f000-\U0001faff][\U000e0020-\U000e007f]*+"  # the latter in the flag of Scotland
 )
 WORD = re.compile(
-    # Letters and digits; then apostrophes before more of them, marks, or joiners before these.
+    # Letters and digits; then apostrophes before letters, marks, or joiners before both.
     rf"\w++(?:'\w++|{HIGH}(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
     rf"|{HIGH}(?:[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+)"
 )
@@ -88,41 +76,31 @@ HAN = "[\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020
 THAI_OR_HAN = re.compile(f"{THAI}|{HAN}")
 
 
-def unspaced(script, most):
-    """Returns the patterns of a letter with its marks, a run, a space between letters; and `most`.
-
-    Args: `script`, a character class; `most`, the characters that a run has on average at most
-    where a text is split already.
-    """
+def unspaced(script):
+    """Returns the patterns of a letter with its marks, a run of letters, a space between two."""
     letter = rf"(?=[^\W\d]){script}{MARK}*+"
-    patterns = letter, f"(?:{letter})++", rf"{letter}\s++(?={letter})"
-    return *map(re.compile, patterns), most
+    return [re.compile(part) for part in (letter, f"(?:{letter})++", rf"{letter}\s++(?={letter})")]
 
 
-UNSPACED = unspaced(THAI, 8), unspaced(HAN, 3)
+# With the mean length of a run up to which a text is split into words already.
+UNSPACED = (*unspaced(THAI), 8), (*unspaced(HAN), 3)
 
 
 def tokenise_unicode(text):
-    """Splits a text of any language into words; the rule for own texts.
+    """Splits a text of any language into words; the rule for users' texts.
 
-    - Words are letters and digits with their marks (accents, vowel signs). All else separates:
-      spaces of any width, line ends, punctuation, symbols. Apostrophes, straight or typographic,
-      stay inside a word: l'eau. So do the joiners of Persian and of Indic scripts. Invisible
-      characters, such as the soft hyphen, are removed.
-    - Lower case: İ becomes i. I becomes i too, and ı stays, since the language is not known.
-    - NFKC, since it makes one word of what is one to a reader: composed and decomposed accents,
-      ＡＢＣ and abc, half-width and full-width katakana, ﬁne and fine, Arabic presentation forms.
-      m² becomes m2, as people type it. Where NFKC does harm it is forestalled: 1½ is the words 1, 1
-      and 2, and ™ is no word.
-    - HTML entities that end in a semicolon are resolved, also if escaped twice; then tags of HTML
-      and comments separate. What only looks like a tag stays: x < y and z > 1, <anna@example.org>.
+    - Words are letters and digits with their marks (accents, vowel signs), in lower case and NFKC.
+      Apostrophes and the joiners of Persian and Indic scripts stay inside a word: l'eau. Invisible
+      characters are removed. All other characters separate words.
+    - 1½ becomes 1, 1 and 2; ™ is not a word; Turkish İ becomes i.
+    - HTML tags, comments and entities are resolved, entities also if escaped twice. Text that only
+      looks like a tag stays: x < y and z > 1, <anna@example.org>.
     - A backslash with n, r or t, as in Yelp's reviews, separates, and one before an apostrophe is
       removed. So the Windows path C:\\new is read as c and ew.
-    - An emoji is a word, and so is a flag or a joined sequence such as a family. Skin tones are
-      removed.
-    - Chinese and Japanese are split into characters, and so are Thai, Lao, Burmese and Khmer, with
-      their marks; unless the text is split into words already: at least two spaces stand between
-      such characters, and a run of them has on average at most 3 characters (Thai to Khmer: 8).
+    - An emoji is a word, and so is a flag or a joined sequence such as a family.
+    - Chinese, Japanese, Thai, Lao, Burmese and Khmer are split into characters with their marks,
+      unless the text is split into words already: two or more spaces stand between such characters,
+      and a run of them has on average at most 3 characters (Thai to Khmer: 8).
 
     Returns: a list of words without spaces. Joined by spaces, they give the same list again.
     """
@@ -140,9 +118,9 @@ def tokenise_unicode(text):
 
 
 def resolve(entity):
-    """Returns the character of a matched HTML entity; what is none stays as it is."""
-    known = entity[1][0] == "#" or entity[1] in html.entities.html5
-    return html.unescape(entity[0]) if known else entity[0]
+    """Returns the character of a matched HTML entity; an unknown entity stays as it is."""
+    exists = entity[1][0] == "#" or entity[1] in html.entities.html5
+    return html.unescape(entity[0]) if exists else entity[0]
 
 
 def normalise(form, text):
@@ -153,12 +131,12 @@ def normalise(form, text):
 
 
 def fold(text):
-    """Returns a text in lower case and NFKC, with the exceptions that `tokenise_unicode` names."""
+    """Returns a text in lower case and NFKC, as described in `tokenise_unicode`."""
     for old, new in BEFORE.items():
         text = text.replace(old, new)
     text = normalise("NFKC", INVISIBLE.sub("", text)).lower()
-    text = re.sub("i\u0307+", "i", text)  # lower() makes of İ an i with a dot as a mark
-    text = normalise("NFKC", text)  # lower() may take letters apart
+    text = re.sub("i\u0307+", "i", text)  # lower() turns İ into an i with a dot as a mark
+    text = normalise("NFKC", text)  # lower() may decompose letters
     for old, new in AFTER.items():
         text = text.replace(old, new)
     return split_unspaced(text) if THAI_OR_HAN.search(text) else text
@@ -173,8 +151,8 @@ def split_unspaced(text):
     return text
 
 
-# The rules by the name that data files record. IMDB, Reuters and the samples keep Keras's rule, so
-# that figures compare with others'; own texts have the other.
+# By the name that data files record. IMDB, Reuters and the samples have Keras's rule, so that
+# accuracies compare with published ones; users' texts have the other.
 RULES = {"keras": tokenise_keras, "unicode": tokenise_unicode}
 
 
@@ -197,88 +175,20 @@ class Encoder:
         """Ranks the words by frequency in train and gives each text its ids, in place.
 
         Args: `train` and `test`, lists of what `add` returned; they become lists of int32 arrays,
-        start id first.
+        start id first. Words that train lacks are left out of the test texts.
         Returns: the list of words by rank; words of equal frequency are in alphabetical order.
-        Words that do not occur in train have no rank and are left out of the test texts.
         """
         words = list(self.numbers)
         counts = np.zeros(len(words), dtype="int64")
         for first in range(0, len(train), 10_000):
-            counts += np.bincount(
-                np.concatenate(train[first : first + 10_000]), minlength=len(words)
-            )
-        by_rank = sorted(
-            np.flatnonzero(counts), key=lambda number: (-counts[number], words[number])
-        )
+            part = np.concatenate(train[first : first + 10_000])
+            counts += np.bincount(part, minlength=len(words))
+        by_rank = np.flatnonzero(counts).tolist()
+        by_rank.sort(key=lambda number: (-counts[number], words[number]))
         ids = np.zeros(len(words), dtype="int32")
         ids[by_rank] = np.arange(len(by_rank), dtype="int32") + FIRST_WORD_ID
-        start = np.array([START_ID], dtype="int32")
         for texts in train, test:
             for row, text in enumerate(texts):
                 text = ids[text]
-                texts[row] = np.concatenate([start, text[text > 0]])
+                texts[row] = np.concatenate([[START_ID], text[text > 0]], dtype="int32")
         return [words[number] for number in by_rank]
-
-
-def count_vectors(ids):
-    """Returns word vectors: words that occur among the same words get similar ones.
-
-    Counts how often each word occurs within WINDOW words of each of the CONTEXTS most frequent ids
-    (rarer neighbours count as the unknown word; the next word counts WINDOW times as much as the
-    farthest), takes the positive pointwise mutual information, and reduces it by singular value
-    decomposition, weighted by the roots of the singular values.
-    Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016, compare such vectors with
-    word2vec's. The decomposition is randomised: Halko, Martinsson and Tropp 2011,
-    https://arxiv.org/abs/0909.4061. Labels are not used.
-
-    Args: `ids`, int32 of shape (words,), the training texts, concatenated; the first COUNTED
-    are counted.
-    Returns: float32 of shape (rows, DIRECTIONS), one row per id, for at most the ROWS most frequent
-    ids. The columns are ordered by singular value, the largest first, so that the leading ones are
-    a smaller embedding; columns beyond the rank of the counts are zeros. The row of an id that
-    occurs n times has norm NORM * n / (n + RARE), since few occurrences say little. Ids that do not
-    occur, or nowhere more often than by chance, have zeros.
-    """
-    ids = ids[:COUNTED].astype("int64")
-    rows = min(int(ids.max()) + 1, ROWS)
-    ids = np.where(ids < rows, ids, UNKNOWN_ID)
-    information = mutual_information(ids, rows, min(CONTEXTS, rows))
-    # The leading directions: a random subspace, turned towards them by each product.
-    size = min(DIRECTIONS + 32, information.shape[1])
-    basis = np.random.default_rng(0).standard_normal((information.shape[1], size), "float32")
-    for _ in range(3):
-        basis, _ = np.linalg.qr(information.T @ (information @ basis))
-    vectors = information @ basis
-    values, directions = np.linalg.eigh(vectors.T @ vectors)  # squared singular values, ascending
-    kept = min(DIRECTIONS, int((values > 1e-6 * values[-1]).sum()))
-    values, directions = values[::-1][:kept], directions[:, ::-1][:, :kept]
-    vectors = vectors @ directions / values**0.25
-    # The sign of a direction is arbitrary: its largest entry is made positive, so that machines
-    # agree.
-    vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(kept)])
-    counts = np.bincount(ids, minlength=rows)
-    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
-    vectors *= (NORM * counts / (counts + RARE) / norms)[:, None]
-    return np.pad(vectors, ((0, 0), (0, DIRECTIONS - kept)))
-
-
-def mutual_information(ids, rows, contexts):
-    """Returns the positive pointwise mutual information, float32 of shape (rows, contexts)."""
-    order = np.argsort(ids, kind="stable")  # where each id occurs
-    ends = np.searchsorted(ids[order], np.arange(rows + 1))
-    near = np.where(ids < contexts, ids, UNKNOWN_ID)
-    chance = np.bincount(near, minlength=contexts) / len(near)
-    near = np.pad(near, WINDOW, constant_values=START_ID)
-    offsets = np.delete(np.arange(2 * WINDOW + 1), WINDOW)
-    weights = WINDOW + 1 - np.abs(offsets - WINDOW)
-    information = np.zeros((rows, contexts), dtype="float32")
-    for first in range(0, rows, 1_000):  # a thousand words at a time, for the sake of memory
-        block = information[first : first + 1_000]
-        places = order[ends[first] : ends[first + len(block)]]
-        for part in np.array_split(places, len(places) // 200_000 + 1):
-            cells = (ids[part, None] - first) * contexts + near[part[:, None] + offsets]
-            seen = np.bincount(cells.ravel(), np.tile(weights, len(part)), block.size)
-            block += seen.reshape(block.shape)
-        expected = block.sum(axis=1, keepdims=True) * chance
-        np.log(np.maximum(block / np.maximum(expected, 1e-9), 1), out=block)
-    return information

@@ -27,7 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from corpus import command
+from corpus import cli
 from experiments import recipes, tools
 from experiments.recipes import IMDB_SCRIPTS, RECIPES
 
@@ -318,12 +318,12 @@ def write_report(figures):
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__, prog="python -m experiments.benchmark")
+    parser = cli.parser(__doc__, prog="python -m experiments.benchmark")
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=", ".join(PARTS) + "; default: all"
     )
     parser.add_argument("--rounds", type=int, default=3)
-    options = command.parse(parser, arguments)
+    options = cli.parse(parser, arguments)
     for part in options.parts:
         if part not in PARTS:
             parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
@@ -340,4 +340,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main)
+    cli.start(main)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import layers
 from matplotlib import pyplot as plt
 
-from corpus import DataError, command
+from corpus import DataError, cli
 from experiments import plots, reproduce, tools
 from experiments.recipes import IMDB_SCRIPTS
 from predict import Classifier, answer
@@ -276,9 +276,9 @@ PARTS = {"runs": draw_runs, "figures": draw_figures, "toy": draw_toy}
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__, prog="python -m experiments.illustrate")
+    parser = cli.parser(__doc__, prog="python -m experiments.illustrate")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-    names = command.parse(parser, arguments).parts or list(PARTS)
+    names = cli.parse(parser, arguments).parts or list(PARTS)
     if unknown := [name for name in names if name not in PARTS]:
         parser.error(f"there is no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
     for name in names:
@@ -287,4 +287,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main, "finished parts are written")
+    cli.start(main, "finished parts are written")

@@ -19,7 +19,7 @@ import pathlib
 import statistics
 
 import compare
-from corpus import DataError, command
+from corpus import DataError, cli
 from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
@@ -195,12 +195,12 @@ Published: the test accuracy in % that the source gives; none: it gives none, or
 
 def main(arguments=None):
     everything = RECIPES | BASELINES
-    parser = command.parser(__doc__, prog="python -m experiments.reproduce")
+    parser = cli.parser(__doc__, prog="python -m experiments.reproduce")
     parser.add_argument("recipes", nargs="*", metavar="NAME", help="recipe, baseline, or `all`")
     parser.add_argument("--seeds", type=int, default=3, help="how many; default: 3")
     parser.add_argument("--list", action="store_true", help="list the recipes and their figures")
     parser.add_argument("--again", action="store_true", help="repeat runs that are stored already")
-    options = command.parse(parser, arguments)
+    options = cli.parse(parser, arguments)
     names = [name.removesuffix(".py") for name in options.recipes] or [*DEFAULTS, *BASELINES]
     names = list(everything) if "all" in names else names
     for name in names:
@@ -227,4 +227,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main, "finished runs are stored")
+    cli.start(main, "finished runs are stored")

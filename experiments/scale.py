@@ -11,7 +11,7 @@ import tempfile
 
 import numpy as np
 
-from corpus import command
+from corpus import cli
 from experiments import tools
 
 VOCABULARY = 300_000  # words to draw from
@@ -56,10 +56,10 @@ def measure(count, folder):
 
 
 def main(arguments=None):
-    parser = command.parser(__doc__, prog="python -m experiments.scale")
+    parser = cli.parser(__doc__, prog="python -m experiments.scale")
     counts = [10_000, 100_000, 1_000_000]
     parser.add_argument("--texts", type=int, nargs="+", default=counts, metavar="COUNT")
-    counts, rows = command.parse(parser, arguments).texts, []
+    counts, rows = cli.parse(parser, arguments).texts, []
     if min(counts) < 100:
         parser.error("at least 100 texts")
     for count in counts:
@@ -83,4 +83,4 @@ on the whole table. Seconds and memory are those of whole processes.
 
 
 if __name__ == "__main__":
-    command.start(main)
+    cli.start(main)

@@ -15,7 +15,7 @@ import os
 import gensim
 import numpy as np
 
-from corpus import command, data_file
+from corpus import cli, data_file
 from corpus.words import FIRST_WORD_ID
 from experiments import tools
 
@@ -31,7 +31,7 @@ def sentences(texts, vocabulary):
 
 
 def main(arguments=None):
-    command.parse(command.parser(__doc__, prog="python -m experiments.train_vectors"), arguments)
+    cli.parse(cli.parser(__doc__, prog="python -m experiments.train_vectors"), arguments)
     tools.require_data("imdb")
     (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
     # As the vectors of the data file, without the texts that become validation.
@@ -48,4 +48,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command.start(main)
+    cli.start(main)

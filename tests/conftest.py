@@ -1,18 +1,14 @@
 """Fixtures and functions of several test files. No test reaches the network or the user's cache."""
 
-import contextlib
-import functools
-import http.server
 import io
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
+import zipfile
 
 # Before keras is imported, which reads KERAS_HOME once. Nobody answers at port 9.
 KERAS_HOME = tempfile.TemporaryDirectory()
@@ -24,9 +20,7 @@ import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-import download_imdb  # noqa: E402
-import download_reuters  # noqa: E402
-from corpus import data_file, fetch, samples  # noqa: E402
+from corpus import samples  # noqa: E402
 from tests.stress.kill import SCRIPTS  # noqa: E402, F401
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -80,21 +74,6 @@ def shared_data():
     return folder
 
 
-@pytest.fixture(scope="session")
-def real_imdb(shared_data, tmp_path_factory):
-    """IMDB from the real archive: the program's output, the data and the peak memory in bytes."""
-    folder = tmp_path_factory.mktemp("imdb")
-    # A small process in between: RUSAGE_CHILDREN is the maximum of all children.
-    code = """import resource, subprocess, sys
-subprocess.run([sys.executable, *sys.argv[1:]], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
-    archive = shared_data / "aclImdb_labelled.tar.gz"
-    process = run("-c", folder, code, ROOT / "download_imdb.py", archive)
-    assert process.returncode == 0, process.stderr
-    peak = int(process.stdout.split()[-1]) * 1024  # Linux counts in KiB
-    return process.stdout, data_file.read(str(folder / "data" / "imdb.npz")), peak
-
-
 def run(script, folder, *arguments):
     """Runs a Python script as a process in a folder, as a user would."""
     command = [sys.executable, str(script), *map(str, arguments)]
@@ -111,7 +90,12 @@ def words_of(data):
 
 
 def make_archive(path, files):
-    """Writes {name: bytes} as a tar archive and returns its path."""
+    """Writes {name: bytes} as a tar archive, or a zip archive for NAME.zip; returns its path."""
+    if str(path).endswith(".zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return str(path)
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -142,58 +126,13 @@ def make_keras_files(folder):
         (folder / f"{name}_word_index.json").write_text(json.dumps(ranks))
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def do_GET(self):
-        name = self.path.lstrip("/")
-        self.server.requests.append(name)
-        with contextlib.suppress(OSError):  # a client that gives up
-            self.server.answers.get(name, lambda _: super(Handler, self).do_GET())(self)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def server(tmp_path, monkeypatch, empty_cache):
-    """A server on the loopback interface in place of Keras's and Stanford's.
-
-    It serves `folder` and lists requested names in `requests`; `answers[name](handler)` takes the
-    place of a file. `trust()` makes the hashes of the files in the folder the known ones.
-    """
-    folder = tmp_path / "served"
+def keras_datasets(tmp_path, monkeypatch):
+    """Makes keras.datasets read random texts; returns the folder of their files."""
+    folder = tmp_path / "keras"
     folder.mkdir()
-    handler = functools.partial(Handler, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.folder, server.requests, server.answers = folder, [], {}
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def hash_of(name, digits):
-        like = "0" * digits
-        return fetch.digest(folder / name, like) if (folder / name).exists() else like
-
-    def trust():
-        monkeypatch.setattr(download_imdb, "STANFORD_HASH", hash_of("aclImdb_v1.tar.gz", 64))
-        for module, name in (download_imdb, "imdb"), (download_reuters, "reuters"):
-            hashes = hash_of(f"{name}.npz", 64), hash_of(f"{name}_word_index.json", 32)
-            monkeypatch.setattr(module, "KERAS_HASHES", hashes)
-
-    import keras  # here, because it takes seconds
-
-    real = keras.utils.get_file
-
-    def get_file(fname="", file_hash="", **_):  # keras.datasets has address and hash in its code
-        digits = len(file_hash) if file_hash else 64
-        return real(fname=fname, origin=server.url + fname, file_hash=hash_of(fname, digits))
-
+    make_keras_files(folder)
     for name in "imdb", "reuters":
-        monkeypatch.setattr(f"keras.src.datasets.{name}.get_file", get_file)
-    monkeypatch.setattr(fetch, "KERAS_URL", server.url)
-    monkeypatch.setattr(download_imdb, "STANFORD_URL", f"{server.url}aclImdb_v1.tar.gz")
-    server.trust = trust
-    trust()
-    timeout = socket.getdefaulttimeout()  # which the download programs set
-    yield server
-    socket.setdefaulttimeout(timeout)
-    server.shutdown()
-    server.server_close()
+        place = f"keras.src.datasets.{name}.get_file"
+        monkeypatch.setattr(place, lambda fname, **_: str(folder / fname))
+    return folder

@@ -10,13 +10,12 @@ import pathlib
 import runpy
 import subprocess
 import sys
-import threading
-from concurrent import futures
 
 import pytest
-from conftest import CACHE, ROOT, make_folder
+from conftest import ROOT, make_folder
 
-from corpus import data_file, fetch
+import download_imdb
+from corpus import DataError, cli, data_file, download
 from tests.stress import fuzz
 
 resource = pytest.importorskip("resource")  # not on Windows
@@ -41,7 +40,8 @@ def inputs(in_folder):
     reviews = (f"{part}/{label}/1_1.txt" for part in ("train", "test") for label in ("pos", "neg"))
     make_folder(in_folder / "aclImdb", {name: b"a fine film" for name in reviews})
     wires = fuzz.WIRE % b"earn" + fuzz.WIRE % b"acq"
-    make_folder(in_folder, {"reuters21578/reut2-000.sgm": wires, "mine.csv": fuzz.TABLE})
+    table = b"text,label\ngood,1\nbad,0\nfine,1\npoor,0\n"
+    make_folder(in_folder, {"reuters21578/reut2-000.sgm": wires, "mine.csv": table})
 
 
 @contextlib.contextmanager
@@ -67,12 +67,12 @@ def test_a_full_disk_leaves_the_data_file_as_it_was(inputs, program):
     assert [other.read_bytes() for other in pathlib.Path("data").iterdir()] == [before]
 
 
-def test_a_copy_that_does_not_fit_into_keras_cache_is_refused(in_folder, empty_cache):
-    pathlib.Path("imdb.npz").write_bytes(bytes(5000))
-    with full_disk(), pytest.raises(OSError) as error:
-        fetch.copy("imdb.npz", "http://127.0.0.1/imdb.npz", hashlib.sha256(bytes(5000)).hexdigest())
+def test_a_download_that_does_not_fit_into_keras_cache_leaves_nothing(empty_cache, monkeypatch):
+    monkeypatch.setattr(download, "get", lambda url: bytes(5000))
+    with full_disk(), pytest.raises(DataError) as error:
+        download.fetch("http://127.0.0.1/imdb.npz", hashlib.sha256(bytes(5000)).hexdigest())
     fuzz.check_one_line(str(error.value))
-    assert not (CACHE / "imdb.npz").exists()
+    assert "imdb.npz" in str(error.value) and os.listdir(empty_cache) == []
 
 
 @pytest.mark.parametrize("output", ["/dev/full", "a pipe that closes"])
@@ -82,7 +82,7 @@ def test_output_that_cannot_be_written_ends_without_a_traceback(inputs, output):
     else:
         reader, target = os.pipe()
         os.close(reader)
-    line = [sys.executable, str(ROOT / "prepare_texts.py"), "mine.csv"]
+    line = [sys.executable, str(ROOT / "download_imdb.py"), "aclImdb"]
     process = subprocess.run(line, stdout=target, stderr=subprocess.PIPE, text=True)
     os.close(target)
     assert process.returncode == 1
@@ -109,24 +109,28 @@ def test_a_dead_link_among_the_texts_is_named(inputs):
 def test_data_may_be_a_link_and_what_a_data_file_links_to_is_not_changed(inputs):
     os.mkdir("disk")
     os.symlink("disk", "data")
-    pathlib.Path("precious").write_text("precious")
+    assert start("download_imdb.py") is None
+    os.replace("disk/imdb.npz", "precious")
+    before = pathlib.Path("precious").read_bytes()
     os.symlink("../precious", "disk/imdb.npz")
     assert start("download_imdb.py") is None
-    assert data_file.read("disk/imdb.npz") and pathlib.Path("precious").read_text() == "precious"
+    assert data_file.read("disk/imdb.npz") and not os.path.islink("disk/imdb.npz")
+    assert pathlib.Path("precious").read_bytes() == before
 
 
-def test_two_downloads_at_once_do_not_disturb_each_other(server, monkeypatch):
-    content, both = bytes(range(256)) * 1200, threading.Barrier(2)
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), DataError("no text")])
+def test_an_error_that_a_user_can_correct_ends_in_one_line(error):
+    def main():
+        raise error
 
-    def together(request):
-        request.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + content[:100_000])
-        both.wait(20)
-        request.wfile.write(content[100_000:])
+    with pytest.raises(SystemExit) as stop:
+        cli.start(main)
+    fuzz.check_one_line(stop.value.code)
 
-    server.answers["f.npz"] = together
-    monkeypatch.setattr(os, "getpid", threading.get_ident)  # threads in place of processes
-    arguments = [f"{server.url}f.npz"] * 2, [hashlib.sha256(content).hexdigest()] * 2
-    with futures.ThreadPoolExecutor() as pool:
-        paths = list(pool.map(fetch.fetch, *arguments))
-    assert paths == [str(path) for path in CACHE.iterdir()] * 2
-    assert pathlib.Path(paths[0]).read_bytes() == content
+
+@pytest.mark.parametrize("arguments", [[""], ["--no-sample", ""], ["--no-sample="]])
+def test_an_empty_argument_is_refused(in_folder, capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        download_imdb.main(arguments)
+    assert stop.value.code == 2 and os.listdir() == []
+    assert "an argument is empty" in capsys.readouterr().err.splitlines()[-1]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import compare
-from corpus import DataError, command, data_file
+from corpus import DataError, cli, data_file
 
 
 def test_comments_and_docstrings_do_not_change_the_hash_of_code():
@@ -419,7 +419,7 @@ def test_without_the_packages_the_command_is_named(monkeypatch, capsys):
 def test_the_name_of_the_program_is_in_its_errors(call, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["compare.py", "three"])
     with pytest.raises(SystemExit, match="^compare.py: there is no script three.py"):
-        command.start(compare.main)
+        cli.start(compare.main)
 
 
 def damaged(name, old, new):

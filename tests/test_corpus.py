@@ -1,56 +1,14 @@
-"""Words, ids, initial vectors and the data file."""
+"""Word vectors, the data file and the samples."""
 
-import collections
 import os
 import pathlib
-import string
 
-import hypothesis
 import numpy as np
 import pytest
-from conftest import ROOT, words_of
-from hypothesis import strategies
-from keras.src.legacy.preprocessing import text as keras_text
+from conftest import ROOT, texts_of
+from sklearn import linear_model
 
-from corpus import DataError, data_file, words
-
-# --- Words and ids ---
-
-
-@hypothesis.given(
-    strategies.text() | strategies.text("aB'\t\n\r -_.\u00a0\u2028\u3000\u0130\u00df«")
-)
-@hypothesis.example(string.printable)
-def test_tokenises_as_keras_does(text):
-    assert words.tokenise_keras(text) == keras_text.text_to_word_sequence(text)
-
-
-def encode(train, test):
-    encoder = words.Encoder()
-    x_train, x_test = ([encoder.add(text) for text in texts] for texts in (train, test))
-    vocabulary = encoder.finish(x_train, x_test)
-    return x_train, x_test, vocabulary
-
-
-def test_words_are_ranked_by_frequency_in_train_then_alphabetically():
-    x_train, x_test, vocabulary = encode(["b b c a", "b a c"], ["z z z z c", "z"])
-    assert vocabulary == ["b", "a", "c"]
-    assert [text.tolist() for text in x_train] == [[1, 4, 4, 6, 5], [1, 4, 5, 6]]
-    assert [text.tolist() for text in x_test] == [[1, 6], [1]]  # z does not occur in train
-    assert all(text.dtype == "int32" for text in x_train + x_test)
-
-
-@hypothesis.given(strategies.lists(strategies.text("abAB '.!", min_size=1), min_size=1))
-def test_ids_are_keras_ids(texts):
-    x_train, _, vocabulary = encode(texts, [])
-    tokenizer = keras_text.Tokenizer()
-    tokenizer.fit_on_texts(texts)
-    counts = collections.Counter(tokenizer.word_counts)
-    # Keras orders words of equal frequency otherwise: the frequencies at each rank are compared.
-    assert [counts[word] for word in vocabulary] == [counts[word] for word in tokenizer.word_index]
-    decoded = [[vocabulary[id - 4] for id in text[1:]] for text in x_train]
-    assert decoded == [keras_text.text_to_word_sequence(text) for text in texts]
-
+from corpus import DataError, data_file, samples, vectors
 
 # --- Vectors ---
 
@@ -79,14 +37,14 @@ def vectors_by_hand(ids, rows, contexts, window):
 def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
     # 3,000 random ids from 1 to 79, the lower ones more frequent.
     ids = (1 + 79 * np.random.default_rng(0).random(3_000) ** 2).astype("int32")
-    monkeypatch.setattr(words, "ROWS", 60)
-    monkeypatch.setattr(words, "CONTEXTS", 20)
-    expected = vectors_by_hand(ids.tolist(), 60, 20, words.WINDOW)
-    vectors = words.count_vectors(ids)
-    assert vectors.dtype == "float32" and vectors.shape == (60, words.DIRECTIONS)
+    monkeypatch.setattr(vectors, "ROWS", 60)
+    monkeypatch.setattr(vectors, "CONTEXTS", 20)
+    expected = vectors_by_hand(ids.tolist(), 60, 20, vectors.WINDOW)
+    counted = vectors.count_vectors(ids)
+    assert counted.dtype == "float32" and counted.shape == (60, vectors.DIRECTIONS)
     # Column by column, the strongest direction first, whatever its sign.
-    np.testing.assert_allclose(abs(vectors[:, :19]), abs(expected[:, :19]), atol=2e-3)
-    assert np.abs(vectors[:, 20:]).max() == 0
+    np.testing.assert_allclose(abs(counted[:, :19]), abs(expected[:, :19]), atol=2e-3)
+    assert np.abs(counted[:, 20:]).max() == 0
 
 
 def test_neither_labels_nor_test_texts_change_the_vectors():
@@ -108,35 +66,12 @@ def test_validation_texts_do_not_change_the_vectors():
     assert f"\nVALIDATION_SIZE = {data_file.VALIDATION_SIZE} " in script
 
 
-def neighbours(data, word, count):
-    """Returns the words of the nearest vectors by cosine."""
-    vectors = data["vectors"] / np.maximum(np.linalg.norm(data["vectors"], axis=1)[:, None], 1e-9)
-    vocabulary = words_of(data)
-    nearest = np.argsort(-vectors @ vectors[vocabulary.index(word) + 4])
-    return [vocabulary[id - 4] for id in nearest[1 : count + 1]]
-
-
-def test_words_with_the_same_neighbours_get_similar_vectors(sample):
-    days = set("monday tuesday wednesday thursday friday saturday sunday".split())
-    for day in days:
-        assert set(neighbours(sample, day, 6)) == days - {day}
-
-
-@pytest.mark.slow
-def test_nearest_neighbours_on_imdb_are_sensible(real_imdb):
-    _, data, _ = real_imdb
-    assert data["vectors"].shape == (30_000, words.DIRECTIONS)
-    for word, near in {"good": "great", "awful": "terrible", "actor": "actress"}.items():
-        assert near in neighbours(data, word, 10)
-
-
 @pytest.mark.parametrize("text", ["", "one", "one one one one", "one two three four five " * 9])
 def test_vectors_of_few_words_are_finite_and_padded_with_zeros(text):
-    [train], _, vocabulary = encode([text], [])
-    vectors = words.count_vectors(train)
-    assert vectors.shape == (train.max() + 1, words.DIRECTIONS) and np.isfinite(vectors).all()
-    assert np.linalg.matrix_rank(vectors) <= len(vocabulary) + 1
-    assert not vectors[:, len(vectors) :].any()
+    data = data_file.from_texts([text], [0], ["one"], [0], ["no"], "")
+    counted = data["vectors"]
+    assert counted.shape == (data["x_train"].max() + 1, vectors.DIRECTIONS)
+    assert np.isfinite(counted).all() and not counted[:, len(counted) :].any()
 
 
 # --- The data file ---
@@ -177,7 +112,7 @@ def test_the_fingerprint_changes_with_any_array_and_not_with_the_source(monkeypa
     renamed = data_file.with_source(other, "a third")
     assert data_file.about_of(renamed) == data_file.about_of(other) | {"source": "a third"}
     assert str(renamed["source"]) == "a third"
-    monkeypatch.setattr(words, "VECTORS", "made otherwise")
+    monkeypatch.setattr(vectors, "VECTORS", "made otherwise")
     assert data_file.about_of(packed())["fingerprint"] not in fingerprint
 
 
@@ -195,6 +130,19 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, step, f
     with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else DataError):
         data_file.write(str(path), packed(["something", "else"]))
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["x.npz"]
+
+
+def test_what_a_killed_program_left_is_removed_and_two_writers_do_not_disturb_each_other(in_folder):
+    for name in "x.npz.0a1b2c3d.part", "x.npz.part", "x.npz.bak", "y.npz.0a1b2c3d.part":
+        pathlib.Path(name).write_text("left")
+    with data_file.replacing("x.npz") as slower:
+        slower.write(b"slower")
+        data_file.write("x.npz", PACKED)
+    assert data_file.read("x.npz")
+    assert sorted(os.listdir()) == ["x.npz", "x.npz.bak", "x.npz.part", "y.npz.0a1b2c3d.part"]
+    with pytest.raises(DataError, match="x.npz"), data_file.replacing("x.npz"):
+        for path in pathlib.Path().iterdir():
+            path.unlink()
 
 
 DAMAGES = {f"without {name}": {name: None} for name in PACKED} | {
@@ -218,25 +166,6 @@ def test_an_invalid_data_file_is_refused_with_its_name(tmp_path, damage):
         data_file.read(path)
 
 
-@hypothesis.given(strategies.data())
-@hypothesis.settings(max_examples=100)
-def test_a_damaged_data_file_is_refused_with_its_name_or_read_as_it_was(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("damaged") / "x.npz"
-    data_file.write(str(path), PACKED)
-    content = path.read_bytes()
-    place = data.draw(strategies.integers(0, len(content) - 1))
-    damaged = bytearray(content)
-    damaged[place] ^= data.draw(strategies.integers(1, 255))
-    path.write_bytes(data.draw(strategies.sampled_from([bytes(damaged), content[:place]])))
-    try:
-        read = data_file.read(str(path))
-    except DataError as error:
-        assert "x.npz" in str(error)
-    else:
-        for name, value in PACKED.items():
-            assert np.array_equal(read[name], value), name
-
-
 class Pickled:
     def __reduce__(self):
         return pathlib.Path.touch, (pathlib.Path("executed"),)
@@ -247,3 +176,18 @@ def test_nothing_is_unpickled(in_folder):
     with pytest.raises(DataError, match="imdb.npz"):
         data_file.read("imdb.npz")
     assert os.listdir() == ["imdb.npz"]
+
+
+# --- The samples ---
+
+
+def test_a_bag_of_words_does_not_learn_the_sample(sample):
+    size = sample["x_train"].max() + 1
+    train, test = (
+        np.array([np.bincount(text, minlength=size) for text in texts_of(sample, part)])
+        for part in ("train", "test")
+    )
+    model = linear_model.LogisticRegression(max_iter=300).fit(train, sample["y_train"])
+    assert model.score(test, sample["y_test"]) < 0.7
+    assert len(train) == 6_000 and len(test) == 2_000
+    assert abs(sample["y_train"].mean() - 0.5) < 0.03 and len(set(samples.SUBJECTS)) == 46

@@ -23,7 +23,7 @@ from keras import layers
 
 import imdb_lstm
 import predict
-from corpus import DataError, answers, command, data_file
+from corpus import DataError, answers, cli, data_file
 
 SMALL = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
 SMALL |= {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
@@ -75,7 +75,7 @@ def refused(capsys, run, text=TEXT):
     """Asserts that a command ends with status 1, one line, and no output; returns the line."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        command.start(lambda: predict.main([str(run), *text.splitlines()]))
+        cli.start(lambda: predict.main([str(run), *text.splitlines()]))
     assert isinstance(stop.value.code, str) and "\n" not in stop.value.code
     assert capsys.readouterr().out == ""
     return stop.value.code

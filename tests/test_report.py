@@ -19,7 +19,7 @@ from sklearn import utils
 import imdb_lstm
 import report
 import reuters_rnn
-from corpus import DataError, advice, command, data_file
+from corpus import DataError, advice, cli, data_file
 from download_reuters import TOPICS
 
 CONSTANTS = {"VOCAB_SIZE": 90, "MAX_LENGTH": 30, "EMBEDDING_DIM": 8, "BATCH_SIZE": 30, "EPOCHS": 2}
@@ -315,4 +315,4 @@ def test_another_accuracy_than_that_of_the_run_is_said(two_classes, call, tmp_pa
 def test_the_name_of_the_program_is_in_its_errors(in_folder, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["report.py", "imdb_lstm"])
     with pytest.raises(SystemExit, match="^report.py: there is no run imdb_lstm"):
-        command.start(report.main)
+        cli.start(report.main)

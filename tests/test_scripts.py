@@ -20,7 +20,7 @@ import nbclient
 import nbformat
 import numpy as np
 import pytest
-from conftest import SCRIPTS, make_keras_files, run, texts_of, words_of
+from conftest import SCRIPTS, run, texts_of, words_of
 
 import imdb_cnn_lstm
 import imdb_lstm
@@ -193,9 +193,7 @@ def test_a_second_run_at_the_same_microsecond_overwrites_nothing(train, monkeypa
 
 
 @pytest.mark.parametrize("script, name", [(imdb_lstm, "imdb"), (reuters_rnn, "reuters")])
-def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, script, name):
-    make_keras_files(server.folder)
-    server.trust()
+def test_without_a_data_file_it_takes_keras_datasets(train, capsys, keras_datasets, script, name):
     os.remove(script.DATA_FILE)
     model, *_, run_folder, result = train(script)
     source = f"keras.datasets.{name}, without word vectors"
@@ -207,7 +205,7 @@ def test_without_a_data_file_it_takes_keras_datasets(train, capsys, server, scri
     assert words == [f"word{number}" for number in range(300)]  # by rank
     loaded = script.load_data()[:2]
     pairs = [(list(text), label) for part in loaded for text, label in zip(*part)]
-    with np.load(server.folder / f"{name}.npz", allow_pickle=True) as file:
+    with np.load(keras_datasets / f"{name}.npz", allow_pickle=True) as file:
         ends = ("",) if script is reuters_rnn else ("_train", "_test")
         parts = [(file[f"x{end}"], file[f"y{end}"]) for end in ends]
     # 1 starts a text, rank 1 has id 4, and Keras takes the rarest word for an unknown one, 2.

@@ -33,7 +33,7 @@ import imdb_lstm
 import imdb_pretrained_lstm
 import predict
 import prepare_texts
-from corpus import DataError, command, data_file, raw
+from corpus import DataError, archives, cli, data_file
 
 TIME_LIMIT = 10  # seconds for one input
 AT_ONCE = 10_000  # inputs in a row; hypothesis remembers them, which makes long rows slow
@@ -122,7 +122,7 @@ def write(path, content):
 
 
 def archive(content):
-    for _ in raw.files(write("corpus.tar.gz", content), re.compile("")):
+    for _ in archives.files(write("corpus.tar.gz", content), re.compile("")):
         pass
 
 
@@ -238,7 +238,7 @@ def attack(reader, strategy, inputs, repeatable=True):
 
 
 def main():
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
     parser.add_argument("--inputs", type=int, default=10_000, help="for each; default: 10,000")
     options = parser.parse_args()

@@ -22,7 +22,7 @@ import tempfile
 import time
 
 import predict
-from corpus import command, data_file
+from corpus import cli, data_file
 
 ROOT = pathlib.Path(__file__).parents[2]
 WHILE_IMPORTING = re.compile(rb"in <module>\n +(import|from) ")
@@ -141,7 +141,7 @@ def attack(name, times, seed=1):
 
 
 def main():
-    parser = command.parser(__doc__)
+    parser = cli.parser(__doc__)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="default: all")
     parser.add_argument("--times", type=int, default=50, help="stops of each; default: 50")
     options = parser.parse_args()

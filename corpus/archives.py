@@ -1,25 +1,19 @@
-"""Archives and folders of raw texts."""
+"""Archives and folders of texts."""
 
 import os
+import shlex
 import sys
 import tarfile
 import zipfile
-import zlib
 
 from corpus import DataError
 
-# What damaged archives raise; RuntimeError: a zip archive with a password.
-DAMAGES = (
-    tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError,
-    RuntimeError,
-)  # fmt: skip
-
 
 def files(path, wanted):
-    """Yields (name, bytes) of the files in a tar or zip archive or folder that match `wanted`.
+    """Yields (name, bytes) of the files in a tar or zip archive or a folder that match `wanted`.
 
-    Nothing is unpacked onto the disk. An archive with a member that points outside its folder is
-    refused.
+    Nothing is unpacked onto the disk. Raises DataError where an archive is damaged, or has a member
+    that points outside its folder.
     """
     return in_folder(path, wanted) if os.path.isdir(path) else in_archive(path, wanted)
 
@@ -38,11 +32,12 @@ def in_archive(path, wanted):
                 refuse_outside(path, member.name)
                 if member.isfile() and wanted.match(member.name):
                     yield member.name, archive.extractfile(member).read()
-    except DAMAGES as error:
-        # The first of tarfile's many lines.
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # what a damaged archive raises depends on where the damage is
         reason = (str(error) or "it ends early").splitlines()[0].rstrip(":")
         raise DataError(
-            f"{path} is damaged or not a tar or zip archive ({reason}); fetch it again"
+            f"{path} is damaged or not a tar or zip archive ({reason}). {advice(path)}"
         ) from None
 
 
@@ -61,13 +56,19 @@ def in_folder(path, wanted):
                     yield relative, file.read()
 
 
+def advice(path):
+    """Returns the end of a refusal: the command that may read `path`."""
+    return f"For a table or a folder of your own texts: python prepare_texts.py {shlex.quote(path)}"
+
+
 def show_progress(items, label, total):
-    """Yields the items and prints their count: a moving line, or a line a fifth in a log file."""
-    moving = sys.stderr.isatty()
-    step = max(1, total // (100 if moving else 5))
+    """Yields the items and prints their count: in a terminal on one line, in a log five times."""
+    terminal = sys.stderr.isatty()
+    step = max(1, total // (100 if terminal else 5))
     for count, item in enumerate(items, 1):
         if count % step == 0:
-            print(f"{label}: {count:,}", end="\r" if moving else "\n", file=sys.stderr, flush=True)
+            end = "\r" if terminal else "\n"
+            print(f"{label}: {count:,}", end=end, file=sys.stderr, flush=True)
         yield item
-    if moving:
+    if terminal:
         print(file=sys.stderr)

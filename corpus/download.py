@@ -1,0 +1,188 @@
+"""Downloads into Keras's cache, Keras's own files, and the course of a download program."""
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import sys
+import urllib.error
+import urllib.request
+
+import numpy as np
+
+from corpus import DataError, archives, cli, data_file
+from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
+
+KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+TIMEOUT = 30  # seconds without a byte, after which a server is given up
+SAMPLE = "built-in sample"  # the source of a sample begins so
+
+
+def cache():
+    """Returns the folder in which Keras keeps downloads."""
+    home = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
+    return os.path.join(os.path.expanduser(home), "datasets")
+
+
+def has_hash(content, file_hash):
+    """Tells whether bytes have a hash, SHA-256 or MD5 in hexadecimal."""
+    kind = "sha256" if len(file_hash) == 64 else "md5"
+    return hashlib.new(kind, content).hexdigest() == file_hash
+
+
+def read(path, url, file_hash):
+    """Returns the bytes of a file; raises DataError if it is not the file of the URL."""
+    content = pathlib.Path(path).read_bytes()
+    if not has_hash(content, file_hash):
+        raise DataError(
+            f"{path} was not read: it is not the file of {url}, its hash differs. Move it away, or "
+            "use that file"
+        )
+    return content
+
+
+def fetch(url, file_hash):
+    """Returns the path of a file in Keras's cache; downloads it if it is not there yet.
+
+    The hash is checked before anything is written. A download that breaks off is tried once more.
+    Raises DataError if both fail, or if the cache has another file of this name, which is kept.
+    """
+    path = os.path.join(cache(), os.path.basename(url))
+    if os.path.exists(path):
+        read(path, url, file_hash)
+        return path
+    data_file.check_writable(path)
+    for last_try in False, True:
+        try:
+            content = get(url)
+            if not has_hash(content, file_hash):
+                raise ValueError("the server sent another file, or a part of it")
+            break
+        except Exception as error:  # what urllib raises depends on what the server does
+            if last_try or isinstance(error, urllib.error.URLError):  # no server, no such file
+                reason = " ".join(str(error).split())
+                raise DataError(f"cannot fetch {url} into {cache()}: {reason}") from None
+    with data_file.replacing(path) as file:
+        file.write(content)
+    return path
+
+
+def get(url):
+    """Returns the bytes at a URL."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        parts = iter(lambda: response.read(1_000_000), b"")
+        total = (response.length or 0) // 1_000_000
+        return b"".join(archives.show_progress(parts, f"{os.path.basename(url)}, MB", total))
+
+
+def from_keras(name, hashes, classes, path=None):
+    """Returns the data of Keras's file imdb.npz or reuters.npz, with the ids and the order of
+    keras.datasets.
+
+    Args: `name`, "IMDB" or "Reuters"; `hashes`, of the file and of its word index; `classes`, the
+    names of the labels; `path`, a user's copy of the file, maybe with the word index beside it.
+    """
+    url = f"{KERAS_URL}{name.lower()}.npz"
+    index_url = f"{KERAS_URL}{name.lower()}_word_index.json"
+    path = path or fetch(url, hashes[0])
+    # These are pickled lists of ranks. The hash says that they are Keras's.
+    arrays = np.load(io.BytesIO(read(path, url, hashes[0])), allow_pickle=True)
+    index = os.path.join(os.path.dirname(path), os.path.basename(index_url))
+    if not os.path.exists(index):
+        index = fetch(index_url, hashes[1])
+    ranks = json.loads(read(index, index_url, hashes[1]))
+
+    random = np.random.RandomState(113)
+    texts, labels = [], []
+    for part in ["_train", "_test"] if "y_train" in arrays else [""]:
+        order = random.permutation(len(arrays[f"y{part}"]))
+        texts.extend(arrays[f"x{part}"][order])
+        labels.extend(arrays[f"y{part}"][order])
+    cut = len(arrays["y_train"]) if "y_train" in arrays else int(0.8 * len(texts))
+    ids = np.arange(max(map(max, texts)) + 1) + FIRST_WORD_ID - 1  # by rank
+    ids[-1] = UNKNOWN_ID  # as in keras.datasets
+    texts = [np.append(START_ID, ids[text]) for text in texts]
+    parts = texts[:cut], labels[:cut], texts[cut:], labels[cut:], sorted(ranks, key=ranks.get)
+    return data_file.pack(*parts, classes, f"{name} from Keras's {name.lower()}.npz")
+
+
+def parse(name, documentation, arguments):
+    """Returns the options of a download program."""
+    parser = cli.parser(documentation)
+    parser.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--sample", action="store_true", help="write the built-in sample")
+    choice.add_argument("--no-sample", action="store_true", help=f"{name} or an error")
+    options = cli.parse(parser, arguments)
+    if options.path and (options.sample or options.no_sample):
+        parser.error("PATH excludes --sample and --no-sample")
+    if options.path and not os.path.isfile(options.path) and not os.path.isdir(options.path):
+        raise DataError(f"{options.path} is not a file or folder")
+    return options
+
+
+def existing(name, options):
+    """Returns the data of data/NAME.npz, or None. Raises DataError if they must not be replaced."""
+    path = f"data/{name.lower()}.npz"
+    data = data_file.read(path) if os.path.exists(path) else None
+    if data is None or options.path or options.sample or options.no_sample:
+        if data and not str(data["source"]).startswith((name, SAMPLE)):
+            raise DataError(f"{path} is not {name}, but: {data['source']}. Move it away")
+        data_file.check_writable(path)
+    return data
+
+
+def first_of(name, sources, options):
+    """Returns the data of the first source that is available; else prints advice, returns None.
+
+    Args: `sources`, functions without arguments, which raise DataError.
+    Raises DataError with the advice for `--no-sample`.
+    """
+    print(f"looking for {name} on the network ...", file=sys.stderr, flush=True)
+    for source in sources:
+        try:
+            return source()
+        except DataError as error:
+            print(error, file=sys.stderr, flush=True)
+    lower = name.lower()
+    advice = f"""{name} cannot be fetched. What to do:
+  Download a file in a browser, then: python download_{lower}.py PATH-OF-THE-FILE
+  ({lower}.npz needs {KERAS_URL}{lower}_word_index.json beside it.)
+  Downloads are kept in {cache()}; the environment variable KERAS_HOME moves them.
+  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.
+  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python."""
+    if options.no_sample:
+        raise DataError(advice)
+    print(f"{advice}\nThe built-in sample is used instead.", file=sys.stderr)
+    return None
+
+
+def finish(name, data, old, is_complete):
+    """Writes data/NAME.npz, unless `data` are the data in it, `old`, and prints the counts.
+
+    Args: `is_complete`, a function that tells whether data have the counts of the corpus.
+    Raises DataError where an incomplete copy would replace the complete corpus.
+    """
+    path, sample = f"data/{name.lower()}.npz", str(data["source"]).startswith(SAMPLE)
+    complete = is_complete(data)
+    if data is old:
+        print(f"{path} already exists; nothing to do.")
+    else:
+        if not sample and not complete:
+            if old and is_complete(old):
+                raise DataError(
+                    f"this copy of {name} is incomplete or modified. The complete {path} was kept; "
+                    "to replace it, move it away"
+                )
+            data = data_file.with_source(data, f"{data['source']}; incomplete or modified")
+        data_file.write(path, data)
+    data_file.print_counts(path, data)
+    if sample:
+        print(f"This is the built-in sample, generated text that is NOT {name}.", file=sys.stderr)
+        again = f"python download_{name.lower()}.py --no-sample"
+        print(f"For {name}, with a network: {again}", file=sys.stderr)
+    elif complete:
+        print(f"The counts match those of {name}.")
+    else:
+        print(f"The counts do NOT match those of {name}: texts are missing.", file=sys.stderr)
