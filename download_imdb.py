@@ -30,7 +30,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples, words
+from corpus import DataError, command, data_file, fetch, raw, samples, words
 
 CLASSES = ["negative", "positive"]
 SHUFFLE_SEED = 113  # as in keras.datasets
@@ -145,11 +145,10 @@ def from_keras():
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, Stanford's archive, or its folder."""
-    with programs.pointing(path, "download_imdb.py"):
-        if path.endswith(".npz"):
-            fetch.adopt(path, "imdb", KERAS_HASHES)
-            return from_keras()
-        return from_raw(path)
+    if path.endswith(".npz"):
+        fetch.adopt(path, "imdb", KERAS_HASHES)
+        return from_keras()
+    return from_raw(path)
 
 
 def is_whole(data):

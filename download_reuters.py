@@ -32,7 +32,7 @@ import re
 
 import numpy as np
 
-from corpus import DataError, command, data_file, fetch, programs, raw, samples
+from corpus import DataError, command, data_file, fetch, raw, samples
 
 SHUFFLE_SEED, TEST_FRACTION = 113, 0.2  # as in keras.datasets
 
@@ -94,11 +94,10 @@ def from_keras():
 
 def from_path(path):
     """Returns the data of a user's copy: Keras's .npz file, the archive, or its folder."""
-    with programs.pointing(path, "download_reuters.py"):
-        if path.endswith(".npz"):
-            fetch.adopt(path, "reuters", KERAS_HASHES)
-            return from_keras()
-        return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
+    if path.endswith(".npz"):
+        fetch.adopt(path, "reuters", KERAS_HASHES)
+        return from_keras()
+    return from_files(raw.files(path, FILE_NAME), f"Reuters from {os.path.basename(path)}")
 
 
 def is_whole(data):

@@ -11,8 +11,8 @@
     python predict.py imdb_lstm --words "A film ..."             probability after each word
 
 Prints the most probable class of each text; with more than two classes, the three most probable.
-Words that are not in the run's vocabulary are left out, as from the test texts of a data file; a text
-without any other word has no class.
+Words that are not in the run's vocabulary are left out, as they are from test texts in a data file.
+A text without any other word has no class.
 
 --table reads the tables that prepare_texts.py reads, and writes all rows in order as CSV in UTF-8
 (OUTPUT.tsv: with tabs), with two more columns, class and probability (predicted_class and
