@@ -18,11 +18,10 @@ import zipfile
 from corpus import WRITE, DataError
 
 QUOTES = "none", "double", "backslash"  # what quotation marks mean, see `delimited`
-LONGEST = 1 << 24  # characters of a cell; after a mark that is never closed it has all the rest
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 JSON = re.compile(r"""\s*(\{\s*(["'}]|$)|\[\s*([\[{\]]|$))""")
 NUMBERS = dict.fromkeys(["parse_int", "parse_float", "parse_constant"], str)  # spelt as in JSON
-ROW = 'a row must be {"text": "...", "label": "..."}, on a line or in an array, not a list'
+ROW = 'A row must be {"text": "...", "label": "..."}, on a line or in an array, not a list'
 
 TEXT_NAMES = set(
     "text texts review reviews reviewtext sentence sentences message messages content headline "
@@ -42,26 +41,29 @@ class NoText(DataError):
 class Table:
     """A table; iterate over it once for (number, cells) of each row.
 
-    Args: `source`, (number, cells, lines) of each row, without cells for an empty line. The first
-    has the names of the columns, on 0 lines if they are not from the file.
-    Attributes: `path`; `columns`, the names; `header`, 0 if they are not from the file; `unit`,
-    what rows are numbered by, "line" or "row"; `notes`, lines to print; `rows`, how many were read.
+    Args: `source`, (number, cells, lines) of each row, without cells for an empty line; `header`,
+    whether the first of them has the names of the columns.
+    Attributes: `path`; `columns`, the names, else "1", "2"; `header`; `unit`, what rows are
+    numbered by, "line" or "row"; `notes`, lines to print; `rows`, how many were read.
     """
 
-    def __init__(self, path, source, unit="line", notes=()):
-        _, names, self.header = next(source)
-        self.columns = [name.strip() for name in names]
+    def __init__(self, path, source, header=True, unit="line", notes=()):
+        number, cells, lines = next(source)
+        self.columns = [cell.strip() for cell in cells]
+        if not header:
+            self.columns = [str(place) for place in range(1, len(cells) + 1)]
+            source = itertools.chain([(number, cells, lines)], source)
         self.path, self.source, self.unit, self.notes = path, source, unit, list(notes)
+        self.header = int(header and lines > 0)
         self.rows = self.empty = self.last = 0
 
     def __iter__(self):
         for number, cells, lines in self.source:
             self.last = number + lines - 1
+            self.rows += bool(cells)
+            self.empty += not cells
             if cells:
-                self.rows += 1
                 yield number, cells
-            else:
-                self.empty += 1
 
     def account(self):
         """Returns what follows "N rows" in a report, after the iteration."""
@@ -80,23 +82,23 @@ def read(path, encoding=None, quotes=None, header=True):
     with opened(path) as file:
         start, notes = file.read(4), []
     if start == b"PAR1":
-        return Table(path, parquet(path), "row")
+        return Table(path, parquet(path), unit="row")
     if start == b"PK\3\4":
-        return Table(path, excel(path, header, notes), "row", notes)
+        return Table(path, excel(path, header, notes), header, "row", notes)
     first = next(filter(str.strip, lines(path, encoding)), None)
     if first is None:
         raise refusal(path, "is empty")
     if JSON.match(first):
         array = first.lstrip()[0] == "["
-        return Table(path, json_rows(path, encoding, array), "row" if array else "line")
+        return Table(path, json_rows(path, encoding, array), unit="row" if array else "line")
     if re.match(r"__label__[^\s,;|]+[ \t]", first):
         return Table(path, fasttext(path, encoding))
-    way = find_way(path, encoding, header, quotes, first, notes)
-    return Table(path, delimited(path, encoding, header, *way), notes=notes)
+    way = find_way(path, encoding, quotes, header, first, notes)
+    return Table(path, delimited(path, encoding, *way), header, notes=notes)
 
 
 def refusal(where, reason):
-    return DataError(f"{where} {reason}. Correct the file, {WRITE}")
+    return DataError(f"{where} {reason}. Correct it, {WRITE}")
 
 
 def short(text):
@@ -108,31 +110,25 @@ def short(text):
 @contextlib.contextmanager
 def opened(path):
     """Opens a file for bytes, decompressed. What libraries raise inside becomes a DataError."""
-    with open(path, "rb") as file:
-        try:
-            start = file.peek(4)[:4]
-            if start[:2] == b"\x1f\x8b":
-                file = gzip.open(file)
-            elif start[:3] == b"BZh":
-                file = bz2.open(file)
-            elif start == b"PK\3\4":
-                archive = zipfile.ZipFile(file)
-                names = [n for n in archive.namelist() if not re.search(r"/$|(^|/)(__|\.)", n)]
-                if len(names) == 1:
-                    file = archive.open(names[0])
-                elif "xl/workbook.xml" not in names:
-                    raise refusal(path, f"is a zip archive of {len(names):,} files, not of one")
-                file.seek(0)
+    ending = os.path.splitext(path)[1].lower()
+    try:
+        if ending == ".zip":
+            archive = zipfile.ZipFile(path)
+            names = [name for name in archive.namelist() if not re.search(r"/$|(^|/)(__|\.)", name)]
+            if len(names) != 1:
+                raise refusal(path, f"is a zip archive of {len(names):,} files, not of one")
+            file = archive.open(names[0])
+        else:
+            file = {".gz": gzip.open, ".bz2": bz2.open}.get(ending, open)(path, "rb")
+        with file:
             yield file
-        except ImportError as error:
-            tools = "python -m pip install -r requirements-tools.txt"
-            raise DataError(f"{path} needs {error.name}: {tools}") from None
-        except (DataError, MemoryError):
+    except ImportError as error:
+        tools = "python -m pip install -r requirements-tools.txt"
+        raise DataError(f"{path} needs {error.name}: {tools}") from None
+    except Exception as error:  # which one depends on where a file is damaged
+        if isinstance(error, DataError | MemoryError) or getattr(error, "errno", None):
             raise
-        except Exception as error:  # which one depends on where a file is damaged
-            if isinstance(error, OSError) and error.errno:
-                raise  # of the disk
-            raise refusal(path, f"cannot be read, {short(str(error))}") from None
+        raise refusal(path, f"cannot be read, {short(str(error))}") from None
 
 
 def lines(path, encoding, errors="strict"):
@@ -148,32 +144,25 @@ def lines(path, encoding, errors="strict"):
                     raise NoText(f"{path}, line {number:,}, has a null byte; {advice}, {WRITE}")
                 yield line
         except UnicodeDecodeError:
-            raise undecodable(path, encoding) from None
+            raise undecodable(path, encoding or "UTF-8") from None
 
 
 def undecodable(path, encoding):
-    """Returns the DataError for a text that is not in its encoding; it names the first such line.
-
-    If others are UTF-8, the file mixes encodings, and to name one with --encoding would spoil them.
-    """
+    """Returns the DataError for a text in another encoding, or in two: none is advised then."""
     wrong = right = 0
     for number, line in enumerate(lines(path, encoding, "replace"), 1):
         if "\ufffd" in line:
             wrong = wrong or number
         elif not line.isascii():
             right = right or number
-    reason = f"is not {encoding or 'UTF-8'}. Name the encoding with --encoding, for example cp1252 "
-    reason += "(Western European), cp1251 (Cyrillic) or gb18030 (Chinese)"
-    if right and encoding in (None, "utf-8-sig"):
-        reason = f"is not UTF-8, but line {right:,} is: the file mixes encodings"
-    return refusal(f"{path}, line {wrong:,},", reason)
+    reason = "name the encoding, --encoding cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
+    if right and encoding.lower().startswith("utf-8"):
+        reason = f"but line {right:,} is: the file mixes encodings"
+    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}; {reason}")
 
 
-# --- Formats: each yields (number, cells, lines) as `Table` takes it ---
-
-
-def find_way(path, encoding, header, quotes, start, notes):
-    """Returns the first way in which every row fits, as `delimited` takes it.
+def find_way(path, encoding, quotes, header, start, notes):
+    """Returns the first way to read delimited text, see there, in which all rows fit.
 
     Ways in which no row spans lines come first: in others a stray mark could swallow rows.
     """
@@ -182,15 +171,16 @@ def find_way(path, encoding, header, quotes, start, notes):
     ways, misfits = [], []
     for way in itertools.product((False, True)[: 1 + header], separators or "\t", meanings):
         try:
-            rows = delimited(path, encoding, header, *way)
-            ways.append(([number for number, _, count in rows if count > 1], *way))
+            spanning = [at for at, _, count in delimited(path, encoding, *way) if count > 1]
+            ways.append((spanning, *way))
+            if not spanning:
+                break
         except csv.Error as error:
             misfits.append((not way[0], *error.args))
-        if ways and not ways[-1][0]:
-            break
     if not ways:
         _, number, reason = max(misfits, key=lambda misfit: misfit[:2])
-        raise refusal(f"{path}, line {number:,},", reason)
+        advice = "A cell with a separator in it must be in double quotation marks"
+        raise refusal(f"{path}, line {number:,},", f"{reason}. {advice}")
     spanning, row_names, separator, quotes = min(ways, key=lambda way: way[0] != [])
     if row_names:
         notes.append("the first column has no name: row names, as R writes them")
@@ -204,7 +194,7 @@ def find_way(path, encoding, header, quotes, start, notes):
     return row_names, separator, quotes
 
 
-def delimited(path, encoding, header, row_names, separator, quotes):
+def delimited(path, encoding, row_names, separator, quotes):
     r"""Yields the rows of delimited text.
 
     Args: `row_names`, whether all rows but the first have a number more in front, as R writes it;
@@ -212,7 +202,7 @@ def delimited(path, encoding, header, row_names, separator, quotes):
     or with a backslash in front; "none", each line is a row.
     Raises: csv.Error where a row does not fit: the number of its first line, and the reason.
     """
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(1 << 24)  # characters: a mark that is never closed takes in all the rest
     source = lines(path, encoding)
     if quotes == "backslash":
         escaped = re.compile(r'\\(["\\])')
@@ -222,19 +212,13 @@ def delimited(path, encoding, header, row_names, separator, quotes):
     names, width, number = [], 0, 1
     try:
         for cells in reader:
-            if quotes == "none":  # marks around a cell without others do not belong to it
-                cells = [re.sub(r'^"([^"]*)"$', r"\1", cell) for cell in cells]
-            if len(cells) == 1 != width and not cells[0].strip():
-                cells = []
             if cells and not width:
                 names, width = cells, len(cells) + row_names
-                if not header:
-                    yield 1, numbers(width), 0
                 cells = [""] * row_names + cells
             elif cells and (len(cells) != width or (row_names and not cells[0].isdecimal())):
-                what, first = (short(separator.join(row)) for row in (cells, names))
-                counts = f"{len(cells)} and {len(names)}"
-                raise csv.Error(f"{what}, and line 1, {first}, have different cells: {counts}")
+                row, first = (short(separator.join(row)) for row in (cells, names))
+                counts = f"{len(cells)} instead of {len(names)} cells"
+                raise csv.Error(f"{row}, is no row like the first one, {first}: {counts}")
             if width:
                 yield number, cells, reader.line_num + 1 - number
             number = reader.line_num + 1
@@ -242,18 +226,14 @@ def delimited(path, encoding, header, row_names, separator, quotes):
         raise csv.Error(number, str(error).split(" - ")[0]) from None
 
 
-def numbers(width):
-    """Returns the names of columns that have none in the file."""
-    return [str(number) for number in range(1, width + 1)]
-
-
 def json_rows(path, encoding, array):
     names, count = {}, 0
     for _, row in objects(path, encoding, array):
-        names, count = names | row, count + bool(row)
+        names |= row
+        count += bool(row)
     if not names or (count == 1 and any(isinstance(cell, dict | list) for cell in names.values())):
-        raise refusal(path, f"is one JSON value: {ROW}")
-    yield 1, list(names), 0
+        raise refusal(path, f"is one JSON value for all rows. {ROW}")
+    yield 1, list(map(as_text, names)), 0
     for number, row in objects(path, encoding, array):
         yield number, [as_text(row.get(name)) for name in names] if row or array else [], 1
 
@@ -265,10 +245,12 @@ def objects(path, encoding, array):
         try:
             rows = json.loads(text, **NUMBERS) if text.strip() else {}
             for number, row in enumerate(rows if array else [rows], number):
-                yield number, dict(**row)
-        except (ValueError, TypeError, RecursionError) as error:
-            where = f"{path}, {'row' if array else 'line'} {number:,},"
-            raise refusal(where, f"is not JSON as it should be: {ROW} ({error})") from None
+                if not isinstance(row, dict):
+                    raise ValueError("not an object")
+                yield number, row
+        except (ValueError, RecursionError) as error:
+            where = f"{path}, {'row' if array else 'line'} {number:,}:"
+            raise refusal(where, f"{error}. {ROW}") from None
 
 
 def as_text(value):
@@ -323,6 +305,8 @@ def excel(path, header, notes):
             rows = [(number, cells) for number, cells in rows if any(cells)]
             if len(rows) > 1:
                 break
+        else:
+            raise refusal(path, "has no sheet with two rows")
         if len(books[0].sheetnames) > 1:
             names = ", ".join(map(short, books[0].sheetnames))
             notes.append(f"only the sheet {short(sheet.title)} is read, of {names}")
@@ -331,21 +315,12 @@ def excel(path, header, notes):
     for number, cells, _ in rows if header else ():
         if any(cell and not name for cell, name in zip(cells[1:], rows[0][1][1:])):
             raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
-    yield from rows if header else [(1, numbers(len(used)), 0), *rows]
-
-
-# --- Columns ---
+    yield from rows
 
 
 def is_usual(name, names):
     """Tells whether a name is one of the usual `names`, in any case and with any underscores."""
     return re.sub(r"[\W_]", "", name.lower()) in names
-
-
-def describe(table):
-    """Returns the notes and columns of a table in one line."""
-    columns = ", ".join(f"{at} {short(name)}" for at, name in enumerate(table.columns[:20], 1))
-    return "; ".join([*table.notes, f"columns: {columns}"])
 
 
 def find(table, given, names, option):
@@ -355,20 +330,20 @@ def find(table, given, names, option):
     LABEL_NAMES; `option`, "--text", say.
     """
     columns = [name.lower() for name in table.columns]
-    wanted = (given or "").lower()
-    places = []
-    for name in [wanted] if wanted in columns else wanted.split(","):
-        keys = columns if name.strip() in columns else numbers(len(columns))
-        places.append([at for at, key in enumerate(keys) if key == name.strip()])
-    if not given:
-        places = [[at for at, name in enumerate(columns) if is_usual(name, names)]]
-    if any(len(same) != 1 for same in places):
-        what = f"{given!r}" if given else f"with a usual name for {option}"
+    keys = {str(at): at - 1 for at in range(1, len(columns) + 1)}
+    keys |= {name: at for at, name in enumerate(columns) if columns.count(name) == 1}
+    usual = [at for at, name in enumerate(columns) if is_usual(name, names)]
+    places = usual if len(usual) == 1 else [None]
+    if given:
+        wanted = [given] if given.lower() in keys else given.split(",")
+        places = [keys.get(name.strip().lower()) for name in wanted]
+    if None in places:
+        what = f"called {given!r}" if given else f"with a usual name for {option}"
+        listed = ", ".join(f"{at} {short(name)}" for at, name in enumerate(table.columns[:20], 1))
+        reason = f"{table.path} has no column, or several, {what}. Columns: {listed}"
         advice = f"; if line 1 is data: --no-header {option} 1" if table.header else ""
-        reason = f"has none or several columns {what} ({describe(table)})"
-        raise DataError(f"{table.path} {reason}. Name or number: {option} NAME{advice}")
-    places = [same[0] for same in places]
-    chosen = ", ".join(f"column {at + 1} {short(table.columns[at])}" for at in places)
+        raise DataError(f"{reason}. Choose by name or number: {option} NAME{advice}")
+    chosen = ", ".join(f"column {at + 1}, {short(table.columns[at])}" for at in places)
     table.notes.append(f"{option}: {chosen}")
     return places
 
@@ -376,8 +351,8 @@ def find(table, given, names, option):
 def choose(table, text, label, header=True):
     """Returns the places of the columns of texts, a list, and of labels; see `find`."""
     if len(table.columns) == 1:
-        needed = "texts and labels need two, separated by a tab, |, ; or comma"
-        raise refusal(table.path, f"has one column: {needed} ({describe(table)})")
+        reason = "; ".join([f"has one column only, {short(table.columns[0])}", *table.notes])
+        raise refusal(table.path, f"{reason}. Two are needed, with a tab, |, ; or comma between")
     texts = find(table, text, TEXT_NAMES, "--text")
     labels = find(table, label, LABEL_NAMES, "--label")
     if len(labels) > 1 or labels[0] in texts:
