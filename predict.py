@@ -37,7 +37,6 @@ from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 BATCH_SIZE = 128
 AT_ONCE = 5_000  # texts that are in memory together
 NAMES = tables.TEXT_NAMES | tables.LABEL_NAMES
-JSON = re.compile(r'\s*[\[{]\s*(["\[{]|$)')
 
 
 def find_run(run):
@@ -175,7 +174,9 @@ def standard_input(program):
     for number, line in enumerate(sys.stdin.buffer, 1):
         text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
         names = re.split(r"[\t|;,]", text) if number == 1 else []
-        if any(tables.is_usual(name, NAMES) for name in names) or (names and JSON.match(text)):
+        if any(tables.is_usual(name, NAMES) for name in names) or (
+            names and tables.JSON.match(text)
+        ):
             raise DataError(f"line 1 is a table's or JSON, not a text: {program} --table FILE")
         if "\ufffd" in text:  # what "replace" puts in
             print(f"Line {number} is not UTF-8, or contains U+FFFD.", file=sys.stderr)

@@ -84,8 +84,6 @@ def read(path, options):
         if any(os.path.exists(f"{path}/{name}") for name in ("imdb.vocab", "train/urls_pos.txt")):
             raise DataError(f"{path} is IMDB: python download_imdb.py {shlex.quote(path)}")
         return path, "files", folders.texts(path, options.encoding), str
-    if not os.path.isfile(path):
-        raise DataError(f"there is no file or folder {path}; save a pipe as a file first")
     table = tables.read(path, options.encoding, options.quotes, options.header)
     return path, "rows", rows_of_table(table, options), table.account
 
