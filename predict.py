@@ -5,7 +5,6 @@
 """Classification of texts with a trained run.
 
     python predict.py imdb_lstm "A film I will never forget."    newest finished run of a script
-    python predict.py runs/imdb_lstm-20261125-143000-123456 "A film I will never forget."
     python predict.py imdb_lstm < texts.txt                      one text per line
     python predict.py imdb_lstm --table reviews.csv --text review --output answers.csv
     python predict.py imdb_lstm --words "A film ..."             probability after each word
@@ -34,8 +33,7 @@ import numpy as np
 from corpus import DataError, command, data_file, printable, tables
 from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
-BATCH_SIZE = 128
-AT_ONCE = 5_000  # texts that are in memory together
+BATCH_SIZE, AT_ONCE = 128, 5_000  # texts that are classified, and in memory, together
 NAMES = tables.TEXT_NAMES | tables.LABEL_NAMES
 
 
@@ -49,15 +47,13 @@ def find_run(run):
         if finished[-1] != pathlib.Path(run):
             print(f"{run}: {finished[-1]}", file=sys.stderr)
         return finished[-1]
-    if runs:
-        raise DataError(f"{runs[-1]} is unfinished (no result.json), or not a run; train again")
-    raise DataError(f"there is no run {run}; train one first, for example: python imdb_lstm.py")
+    reason = f"{runs[-1]} is unfinished (no result.json)" if runs else f"there is no run {run}"
+    raise DataError(f"{reason}; train one first, for example: python imdb_lstm.py")
 
 
 class Classifier:
-    """A trained model with the vocabulary and the settings of its run.
+    """A trained model with the vocabulary and the settings of its run; `run` is as in `find_run`.
 
-    Args: `run`, a run's folder, or a script's name for its newest finished run.
     Attributes: `folder`, a path; `result`, the content of result.json; `classes`, the names of
     labels 0, 1 and so on; `split`, a function from a text to its words; `ids`, {word: id} of the
     vocabulary; `model`, to which ids from `vocab_size` on are unknown.
@@ -136,7 +132,7 @@ def answer(classifier, texts, with_words=False):
     Its keys: `text`; `class`, the most probable one, None if no word is in the vocabulary;
     `probability`, of that class; `probabilities`, {class: probability}; `words`, their number;
     `unknown_words`, how many of them are not in the vocabulary; `after_each_word` if `with_words`:
-    a list of [word of the vocabulary, probability of `class` for the text up to this word].
+    [word of the vocabulary, probability of `class` for the text up to it] for each of the others.
     """
     assert not isinstance(texts, str), "texts: a list of texts, not one text"
     texts = list(texts)
@@ -146,7 +142,7 @@ def answer(classifier, texts, with_words=False):
     for text, row, numbers, output in zip(texts, words, ids, classifier.probabilities(ids)):
         best, read = int(output.argmax()), [word for word in row if word in classifier.ids]
         each = {"text": text, "words": len(row), "unknown_words": len(row) - len(read)}
-        each |= {"class": classifier.classes[best], "probability": float(output[best])}
+        each |= {"class": classifier.classes[best], "probability": round(float(output[best]), 7)}
         each["probabilities"] = dict(zip(classifier.classes, output.tolist()))
         if not read:
             each |= {"class": None, "probability": None, "probabilities": {}}
@@ -173,10 +169,8 @@ def standard_input(program):
         print("Type one text per line; end with Ctrl-D (Windows: Ctrl-Z, Enter).", file=sys.stderr)
     for number, line in enumerate(sys.stdin.buffer, 1):
         text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
-        names = re.split(r"[\t|;,]", text) if number == 1 else []
-        if any(tables.is_usual(name, NAMES) for name in names) or (
-            names and tables.JSON.match(text)
-        ):
+        named = any(tables.is_usual(cell, NAMES) for cell in re.split(r"[\t|;,]", text))
+        if number == 1 and (named or tables.JSON.match(text)):
             raise DataError(f"line 1 is a table's or JSON, not a text: {program} --table FILE")
         if "\ufffd" in text:  # what "replace" puts in
             print(f"Line {number} is not UTF-8, or contains U+FFFD.", file=sys.stderr)
@@ -208,8 +202,7 @@ def main(arguments=None):
     for name in map(shlex.quote, filter(os.path.isfile, options.texts)):
         raise DataError(f"{name} is a file: {program} < {name}, or {program} --table {name}")
     classifier = Classifier(options.run)
-    from_input = options.texts in ([], ["-"])
-    texts = standard_input(program) if from_input else iter(options.texts)
+    texts = standard_input(program) if options.texts in ([], ["-"]) else iter(options.texts)
     while chunk := list(itertools.islice(texts, 1 if os.isatty(0) else AT_ONCE)):
         for each in answer(classifier, chunk, options.words):
             print(json.dumps(each)) if options.json else print_answer(each)
@@ -238,9 +231,8 @@ def answer_table(options):
         while chunk := [cells for _, cells in itertools.islice(rows, AT_ONCE)]:
             texts = [" ".join(cells[at] for at in text_at) for cells in chunk]
             for cells, each in zip(chunk, answer(classifier, texts), strict=True):
-                p = each["probability"]
-                writer.writerow([*cells, each["class"], f"{p:.7g}" if p else ""])
-                without += p is None
+                writer.writerow([*cells, each["class"], each["probability"]])
+                without += each["class"] is None
     print(f"{table.rows:,} rows{table.account()}, {without:,} without a class", file=sys.stderr)
 
 
