@@ -10,233 +10,247 @@
     python prepare_texts.py tickets                     a folder: one sub-folder of texts per class
     python prepare_texts.py train.csv --test test.csv   with your own test set
 
-The first of these writes data/tickets.npz. In a script set DATA_FILE = "data/tickets.npz" and
-nothing else: the IMDB scripts classify into two classes, reuters_rnn.py into any number. Classes
-are in alphabetical order (numbers in numerical order); of two, the network gives the probability of
-the second.
+The first of these writes data/tickets.npz, for DATA_FILE in a script: of two classes in the IMDB
+scripts, of any number in reuters_rnn.py. Classes are in alphabetical order (numbers in numerical
+order); of two, the network gives the probability of the second. Without a test set, a random fifth
+of each class becomes it.
 
 A table is text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or |, JSON (lines, or an
 array of objects), fastText's lines with __label__, a parquet or an Excel file; also as .gz, .bz2
-or .zip of one file. Without a test set, a random fifth of each class becomes it. A folder may hold
-train and test (and validation), each with the folders of the classes.
+or .zip of one file. A folder may hold train and test (and validation), each with the folders of the
+classes. For all other shapes, call `write` in Python.
 
-The report accounts for every row. Labels that differ in case, outer spaces or as 1 and 1.0 are one
-class. Rows without words or without a label (empty, or nan) are left out and counted.
+Every row is accounted for: those without words or a label (empty, nan) are left out and counted.
+Labels that differ in case, in spaces or as 1 and 1.0 are one class.
 """
 
 import collections
-import decimal
+import contextlib
+import hashlib
+import json
 import os
+import random
 import re
+import shlex
 import sys
-import unicodedata
 
 import numpy as np
 
-from corpus import DataError, advice, cli, data_file, folders, programs, tables, words
+from corpus import WRITE, DataError, advice, cli, data_file, folders, printable, tables, words
 
-SHOW_EVERY = 100_000  # texts between two lines of progress
 RULE = "unicode"  # by which texts are split into words
-NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-# +1, 1., 1.0e+00
-OTHER_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?(e[+-]\d\d)?", re.IGNORECASE)
-EDGE = r"[\s\0\ufeff\u200b\u200e\u200f\u2060]+"  # around labels: spaces, what cannot be seen
+ZEROS = re.compile(r"(?<=\d)\.0+$")  # which pandas adds to whole numbers
 
 
-class Classes:
-    """The classes by number as they are met, and the spellings of each in the file."""
+def write(path, texts, labels, test=None, validation=None):
+    """Writes a data file from texts and their labels, and prints the report.
 
-    def __init__(self):
-        self.numbers, self.spellings = {}, collections.defaultdict(collections.Counter)
-
-    def number(self, label):
-        """Returns the number of a label's class: 1 and 1.0, or Spam and spam, are one."""
-        label = unicodedata.normalize("NFC", label)
-        if OTHER_NUMBER.fullmatch(label):
-            key = format(decimal.Decimal(label), "f")
-            key = re.sub(r"\.0+$|(\.\d*?[1-9])0+$", r"\1", key)
-            key = "0" if key == "-0" else key
-        else:
-            key = label.lower()
-        self.spellings[key][label] += 1
-        return self.numbers.setdefault(key, len(self.numbers))
-
-    def names(self):
-        """Returns the names in order of number: a class has its most frequent spelling."""
-        return [
-            key
-            if NUMBER.fullmatch(key)
-            else max(sorted(spelt := self.spellings[key]), key=spelt.get)
-            for key in self.numbers
-        ]
+    Args: `path`, which ends in .npz; `texts` and `labels`, lists, arrays or columns of pandas, of
+    equal length; `test` and `validation`, pairs (texts, labels). Without `test`, a random fifth of
+    each class becomes it. Missing values (None, NaN, empty strings) are left out and counted.
+    Raises: ValueError for arguments of the wrong kind; DataError for texts that do not suffice to
+    train on, and if this function did not make the file at `path`.
+    """
+    pairs = {"train": (texts, labels), "test": test, "validation": validation}
+    name = os.path.basename(path)
+    make(os.fspath(path), name, (name, "texts", rows_of_lists(pairs), str))
 
 
-def texts_in_table(table, options):
-    """Yields (part, text, label, where, reason to leave it out or None) of each row of a table."""
+def rows_of_lists(pairs):
+    for part, pair in pairs.items():
+        if pair is None:
+            continue
+        texts, labels = pair
+        if not 0 < len(texts) == len(labels):
+            raise ValueError(f"{part}: {len(texts):,} texts, but {len(labels):,} labels")
+        for number, (text, label) in enumerate(zip(texts, labels), 1):
+            yield part, as_text(text), as_text(label), f"{part}, text {number:,}", None
+
+
+def as_text(value):
+    """Returns a value as a string, which is empty if the value is missing."""
+    if isinstance(value, str):
+        return value
+    if np.ndim(value) or isinstance(value, bytes):
+        raise ValueError(f"texts and labels must be strings or numbers, not {value!r:.60}")
+    return "" if str(value) in ("None", "nan", "NaT", "<NA>") else str(value)
+
+
+def read(path, options):
+    """Returns what `collect` needs of a table or folder: name, unit, rows, account."""
+    if path.endswith(".npz"):
+        raise DataError(f'{path} is a data file already: set DATA_FILE = "{path}" in a script')
+    if os.path.isdir(path):
+        if any(os.path.exists(f"{path}/{name}") for name in ("imdb.vocab", "train/urls_pos.txt")):
+            raise DataError(f"{path} is IMDB: python download_imdb.py {shlex.quote(path)}")
+        return path, "files", folders.texts(path, options.encoding), str
+    table = tables.read(path, options.encoding, options.quotes, options.header)
+    return path, "rows", rows_of_table(table, options), table.account
+
+
+def rows_of_table(table, options):
     text_at, label_at = tables.choose(table, options.text, options.label, options.header)
     for note in table.notes:
-        print(note, file=sys.stderr)
-    beyond = [at for at, name in enumerate(table.columns) if not name and at > max(text_at)]
-    cut = 0  # rows whose text seems to go on in columns without a name
-    text_names, label_name = [table.columns[at] for at in text_at], table.columns[label_at]
+        print(printable(note), file=sys.stderr)
+    chosen = [*text_at, label_at]
+    names = [table.columns[at] for at in chosen]
+    unnamed = [at for at, name in enumerate(table.columns) if not name and at > max(chosen)]
+    continued = 0  # rows whose text seems to go on in columns without a name
     for number, cells in table:
-        label = re.sub(rf"\A{EDGE}|{EDGE}\Z", "", cells[label_at])
-        text = " ".join(cells[at] for at in text_at)
-        where, reason = f"{table.path}, {table.unit} {number:,}", None
-        cut += any(cells[at].strip() for at in beyond if at != label_at)
-        if label.lower() == label_name.lower() and options.header and table.header:
-            named = [cells[at].strip().lower() for at in text_at] == list(
-                map(str.lower, text_names)
-            )
-            if not named and not tables.is_usual(label_name, tables.LABEL_NAMES):
-                raise DataError(
-                    f"{where}: the label is {label!r}, the column name in line 1. If line 1 is "
-                    "data: --no-header; otherwise remove this row"
-                )
-            reason = "repeated column names"
-        elif not label:
-            reason = "without a label"
-        elif label.lower() in ("nan", r"\n"):  # the latter is MySQL's
-            reason = "with the label nan" + r" or \N" * (label[0] == "\\")
-        elif label.lower() in folders.UNLABELLED:
-            reason = f"with the label {label}, without a class"
-        elif "\n" in label or "\r" in label:
-            raise DataError(f"{where}: the label has several lines; is it the right column?")
-        yield "train", text, label, where, reason
-    if cut:
-        joined = ",".join(str(at + 1) for at in [*text_at, *beyond] if at != label_at)
-        print(
-            f"{cut:,} rows have more cells, in unnamed columns, which are left out. To join them: "
-            f"--text {joined}",
-            file=sys.stderr,
-        )
+        *texts, label = (cells[at].strip() for at in chosen)
+        reason = "repeated column names" if table.header and [*texts, label] == names else None
+        continued += any(cells[at].strip() for at in unnamed)
+        yield "train", " ".join(texts), label, f"{table.path}, {table.unit} {number:,}", reason
+    if continued:
+        columns = ",".join(str(at + 1) for at in [*text_at, *unnamed])
+        print(f"{continued:,} rows go on in unnamed columns: add --text {columns}", file=sys.stderr)
 
 
-def collect(path, options, encoder, classes):
-    """Reads a table or folder.
+def collect(encoder, name, unit, rows, account):
+    """Reads rows and accounts for each of them.
 
-    Returns: {"train", "test", "validation": (texts, labels)} of what there is, where a text is an
-    array of provisional ids, and a label the number in `classes`; and the account of all rows,
-    lines to print.
+    Args: `rows`, of (part, text, label, where it stands, reason to leave it out or None);
+    `account`, a function that returns what else is said of their number.
+    Returns: {"train", "test", "validation": [(id array, label), ...]} of what there is; lines.
     """
-    if os.path.isdir(path):
-        folders.check(path)
-        if note := folders.note(path):
-            print(note, file=sys.stderr)
-        examples = folders.texts(path, options.encoding)
-    elif os.path.exists(path):
-        table = tables.read(path, options.encoding, options.quotes, options.header)
-        examples = texts_in_table(table, options)
-    else:
-        raise DataError(f"there is no file or folder {path}")
-    found = collections.defaultdict(lambda: ([], []))
-    left_out = collections.defaultdict(list)  # reason: where the first stands, the number of rows
-    taken = 0
-    for part, text, label, where, reason in examples:
+    parts = collections.defaultdict(list, train=[])
+    counts, firsts = collections.Counter(taken=0), {}
+    for part, text, label, where, reason in rows:
+        # The name of a folder may be any bytes.
+        label = " ".join((label or "").encode(errors="backslashreplace").decode().split())
+        if not reason and label.lower() in ("", "nan", r"\n", *folders.UNLABELLED):
+            reason = f"with the label {label}" if label else "without a label"
         ids = () if reason else encoder.add(text)
+        reason = reason or ("taken" if len(ids) else "without words")
+        counts[reason] += 1
+        examples = parts[part]  # made, and perhaps left empty, for every part that has rows
         if len(ids):
-            try:
-                label.encode()
-            except UnicodeEncodeError:  # the name of a folder may be any bytes
-                where = where.encode(errors="replace").decode()
-                raise DataError(f"{where}: the label is not UTF-8") from None
-            texts, labels = found[part]
-            texts.append(ids)
-            labels.append(classes.number(label))
-            taken += 1
-            if taken % SHOW_EVERY == 0:
-                print(f"read {taken:,} texts", file=sys.stderr, flush=True)
+            examples.append((ids, sys.intern(label)))
         else:
-            row = left_out[reason or "without words"]
-            row[:] = (row[0], row[1] + 1) if row else (where, 1)
-    account = {"taken": (None, taken)} | left_out
-    total = sum(rows for _, rows in account.values())
-    if os.path.isdir(path):
-        known, unit, more = folders.count(path), "files", ""
-    else:
-        known, unit, more = table.rows, "rows", table.account()
-    if total != known:
-        raise DataError(f"{path}: {known:,} {unit}, but {total:,} were counted: please report this")
-    lines = [f"{path}: {total:,} {unit}{more}"]
-    for reason, (where, rows) in account.items():
-        lines.append(f"  {rows:9,}  {reason}" + (f", the first: {where}" if where else ""))
-    if not taken:
-        raise DataError(f"there are no texts in {path}. " + "; ".join(map(str.strip, lines[1:])))
-    return found, lines
+            firsts.setdefault(reason, where)
+    lines = [f"{name}: {counts.total():,} {unit}{account()}"]
+    for reason, count in counts.items():
+        where = f", the first: {firsts[reason]}" if reason in firsts else ""
+        lines.append(f"  {count:9,}  {reason}{where}")
+    if empty := [part for part in parts if not parts[part]]:
+        reasons = "; ".join(map(str.strip, lines[1:]))
+        raise DataError(f"{name} has no text with a label for {empty[0]} ({reasons}), {WRITE}")
+    return parts, lines
 
 
-def by_name(names):
-    """Returns class names in numerical order if all are numbers, otherwise alphabetically."""
-    numbers = all(map(NUMBER.fullmatch, names))
-    return sorted(names, key=float) if numbers else sorted(names)
+def number_classes(labels):
+    """Returns {label: number of its class}, the names of the classes, lines on the labels.
+
+    1 and 1.0, or Spam and spam, are one class, whose name is the most frequent spelling.
+    """
+    counts, names, lines = collections.Counter(labels), {}, []
+    keys = {label: ZEROS.sub("", label).lower() for label in counts}
+    for label, _ in counts.most_common():
+        names.setdefault(keys[label], ZEROS.sub("", label))
+    classes = sorted(names.values())
+    with contextlib.suppress(ValueError):  # not all are numbers
+        classes = sorted(classes, key=float)
+    if other := [label for label in counts if label != names[keys[label]]]:
+        lines.append(f"{len(other):,} other spellings of a class, such as {other[0]!r}")
+    if joined := [name for name in classes if re.search("[|;,]", name)]:
+        lines.append(f"several labels in a cell, as in {joined[0]!r}? They are one class here")
+    numbers = {name.lower(): number for number, name in enumerate(classes)}
+    return {label: numbers[key] for label, key in keys.items()}, classes, lines
 
 
-def split(labels, fraction, random):
-    """Returns the rows of train and of test, stratified; train keeps a text of each class."""
-    test = np.zeros(len(labels), dtype=bool)
-    for number in np.unique(labels):
-        rows = random.permutation(np.flatnonzero(labels == number))
-        test[rows[: min(max(1, round(len(rows) * fraction)), len(rows) - 1)]] = True
-    return np.flatnonzero(~test), np.flatnonzero(test)
+def split(examples, numbers, fraction, generator):
+    """Returns train and test, stratified; train keeps a text of each class."""
+    classes = collections.defaultdict(list)
+    for ids, label in examples:
+        classes[numbers[label]].append((ids, label))
+    train, test = [], []
+    for same in classes.values():
+        generator.shuffle(same)
+        size = min(max(1, round(len(same) * fraction)), len(same) - 1)
+        test += same[:size]
+        train += same[size:]
+    return train, test
 
 
-def prepare(options):
-    """Returns the data file's arrays and the lines of the report on what was read."""
-    path = options.path
-    encoder, classes = words.Encoder(RULE), Classes()
-    random = np.random.default_rng(options.seed)
-    found, report = collect(path, options, encoder, classes)
-    texts, labels = found["train"]
-    known = len(classes.numbers)
-    of_test = "train and test as given"
-    if options.test:
-        if len(found) > 1:
-            raise DataError(f"{path} has a test or validation part already: leave --test out")
-        found["test"], more = collect(options.test, options, encoder, classes)
-        report += more
-        if len(found["test"]) > 1:
-            raise DataError(f"{options.test} has parts: name one of its folders")
-        found["test"] = found["test"]["train"]
-        of_test = f"test from {os.path.basename(options.test)}"
-    in_train = np.bincount(labels, minlength=len(classes.numbers))
-    if known < 2:
-        raise DataError(
-            f"all texts in {path} are of class {classes.names()[0]!r}: a network needs two classes"
-            + folders.inner(path)
-        )
-    if not in_train.all():
-        name = classes.names()[in_train.argmin()]
-        raise DataError(f"{options.test or path} has the class {name!r}, of which "
-                        f"{path if options.test else 'train'} has no text")  # fmt: skip
-    train = np.arange(len(texts))
-    validation = found.get("validation", ([], []))
-    if "test" in found:
-        test = len(texts) + np.arange(len(found["test"][0]))
-        texts, labels = texts + found["test"][0], labels + found["test"][1]
-    else:
-        advice.check_sizes(dict(zip(classes.names(), in_train)))
-        train, test = split(np.array(labels), options.test_size, random)
-        of_test = f"{options.test_size:.0%} of it for test, seed {options.seed}"
-    first = len(texts) + np.arange(len(validation[0]))
-    texts, labels = texts + validation[0], labels + validation[1]
+def make(target, name, source, test=None, made_from="prepare_texts.write", test_size=0.2, seed=1):
+    """Reads texts, writes the data file `target` and prints the report.
 
-    names = classes.names()
-    ordered = by_name(names)
-    labels = np.array([ordered.index(name) for name in names])[labels]
+    Args: `name`, of the texts; `source` and `test`, the arguments of `collect`; `made_from`, what
+    an existing data file must be made from.
+    """
+    check_target(target, made_from)
+    encoder = words.Encoder(RULE)
+    parts, report = collect(encoder, *source)
+    if test:
+        added, lines = collect(encoder, *test)
+        if len(parts) + len(added) > 2:
+            raise DataError(f"{name}: there are test or validation parts: leave --test out")
+        parts["test"] = added.pop("train")
+        report += lines
+    numbers, classes, lines = number_classes(label for part in parts.values() for _, label in part)
+    report += lines
+    counts = np.bincount([numbers[label] for _, label in parts["train"]], minlength=len(classes))
+    needed = 1 if "test" in parts else 2  # one of these for test
+    if len(classes) < 2 or counts.min() < needed:
+        rarest = f"{classes[counts.argmin()]!r}, the rarest of {len(classes):,}, has {counts.min()}"
+        reason = f"two classes with {needed} or more texts in train are needed, but {rarest}"
+        raise DataError(f"{name}: {reason}. Choose with --label, {WRITE}")
+    how, generator = "test as given", random.Random(seed)
+    if "test" not in parts:
+        parts["train"], parts["test"] = split(parts["train"], numbers, test_size, generator)
+        how = f"{test_size:.0%} of it for test, seed {seed}"
     # Shuffled, since the scripts cut validation off the front of train.
-    random.shuffle(train)
-    random.shuffle(first)
-    train = np.concatenate([first, train])
-    report += advice.on_labels(classes.spellings)
-    report += advice.on_twins(texts, labels, train, test)
-    x_train, x_test = [texts[row] for row in train], [texts[row] for row in test]
-    del texts, found, validation  # twice as much memory otherwise
+    for part in "validation", "train":
+        generator.shuffle(parts[part])
+    (x_train, y_train), (x_test, y_test) = (
+        ([ids for ids, _ in examples], [numbers[label] for _, label in examples])
+        for examples in (parts["validation"] + parts["train"], parts["test"])
+    )
+    seen = {hash(ids.tobytes()) for ids in x_train}
+    if twins := sum(hash(ids.tobytes()) in seen for ids in x_test):
+        report.append(f"{twins:,} of {len(x_test):,} test texts are in train too: remove them")
+    report += advise(y_train, classes, len(parts["validation"]))
+    del parts, seen  # twice as much memory otherwise
     vocabulary = encoder.finish(x_train, x_test)
-    source = f"own texts, {os.path.basename(os.path.abspath(path))}, {of_test}"
-    y_train, y_test = labels[train], labels[test]
-    report += advice.on_training(x_train, y_train, ordered, len(first))
-    data = data_file.pack(x_train, y_train, x_test, y_test, vocabulary, ordered, source, RULE)
-    return data, report
+    source = f"own texts, {name}, {how}"
+    data = data_file.pack(x_train, y_train, x_test, y_test, vocabulary, classes, source, RULE)
+    about = data_file.about_of(data) | {"made_from": made_from}
+    data_file.write(target, data | {"about": np.array(json.dumps(about))})
+
+    data_file.print_counts(target, data)
+    print(f"{len(classes)} classes; number of texts in train and in test:")
+    counts = [np.bincount(labels, minlength=len(classes)) for labels in (y_train, y_test)]
+    for name, train, test in zip(classes, *counts):
+        print(f"  {printable(name):20} {train:9,} {test:9,}")
+    print(*map(printable, report), sep="\n")
+    scripts = "any training script" if len(classes) == 2 else "reuters_rnn.py"
+    print(f'Now set DATA_FILE = "{target}" in {scripts} and run it.')
+
+
+def check_target(target, made_from):
+    """Raises DataError if other texts or a corpus may be at `target`."""
+    name = os.path.basename(target).lower()
+    if not name.endswith(".npz") or name in ("imdb.npz", "reuters.npz"):
+        raise DataError(f"{target} is no NAME.npz, or the name of a corpus: name another OUTPUT")
+    if os.path.exists(target):
+        about = data_file.about_of(data_file.read(target))
+        if about.get("made_from") != made_from:
+            raise DataError(f"{target} has {about['source']}: name another OUTPUT, or delete it")
+    data_file.check_writable(target)
+
+
+def advise(y_train, classes, validation):
+    """Returns lines on the constants that suit train, whose first texts are for validation."""
+    lines, counts, total = [], np.bincount(y_train), len(y_train)
+    batch = 128 if len(classes) == 2 else 32  # by default, of the IMDB scripts and reuters_rnn.py
+    size = validation / total or data_file.VALIDATION_SIZE
+    if validation:
+        lines.append(f"VALIDATION_SIZE = {size} takes your {validation:,} texts for validation")
+    uneven = counts.max() >= 4 * counts.min() and counts.max() > total / 2
+    if uneven:
+        largest = f"{classes[counts.argmax()]!r} is {counts.max() / total:.0%} of train"
+        lines.append(f"imbalanced classes: {largest}. Look at the recall of each class (report.py)")
+    return lines + advice.on_constants(counts, classes, batch, size, uneven)
 
 
 def main(arguments=None):
@@ -246,57 +260,23 @@ def main(arguments=None):
     add("output", nargs="?", metavar="OUTPUT", help="default: data/ and PATH's name")
     test = parser.add_mutually_exclusive_group()
     test.add_argument("--test", metavar="PATH", help="a table or folder like PATH, to test on")
-    test.add_argument("--test-size", type=float, default=0.2, metavar="FRACTION",
-                      help="fraction of each class for test (default: 0.2)")  # fmt: skip
+    test.add_argument("--test-size", type=float, default=0.2, help="of each class (default: 0.2)")
     add("--seed", type=int, default=1, help="seed of split and shuffling (default: 1)")
     add("--text", metavar="NAME", help="text column, or several to join: title,body")
     add("--label", metavar="NAME", help="column of labels")
     add("--no-header", dest="header", action="store_false", help="line 1 is data, not names")
     add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, detected)")
-    add("--quotes", choices=tables.QUOTES, help="what quotation marks mean (default: detected): "
-        "csv, around cells; backslash, inside too; letters, ordinary characters")  # fmt: skip
+    add("--quotes", choices=tables.QUOTES, help="what quotation marks mean (default: detected)")
     options = cli.parse(parser, arguments)  # OUTPUT may follow an option
-    target = options.output or default_target(options.path)
-    try:
-        "".encode(options.encoding or "utf-8")
-    except (LookupError, UnicodeError):
-        parser.error(f"unknown encoding {options.encoding!r}")
+    path, name = os.path.abspath(options.path), os.path.basename(os.path.abspath(options.path))
+    stem = name if os.path.isdir(path) else re.sub(r"(?<=.)(\.\w+)?(\.(gz|bz2|zip))?$", "", name)
+    target = options.output or f"data/{stem}.npz"
     if not 0 < options.test_size < 1:
         parser.error("--test-size must be between 0 and 1")
-    if options.seed < 0:
-        parser.error("--seed must be 0 or more")
-    if not target.endswith(".npz"):
-        parser.error(f"OUTPUT must end in .npz, not {target}")
-    for path in filter(None, [options.path, options.test]):
-        programs.check(path, "prepare_texts.py")
-    if os.path.exists(target) and not str(data_file.read(target)["source"]).startswith("own texts"):
-        raise DataError(f"{target} is not from prepare_texts.py: name another file, or delete it")
-    data_file.check_writable(target)
-    data, lines = prepare(options)
-    data_file.write(target, data)
-    report(target, data, lines)
-
-
-def report(target, data, lines):
-    """Prints what the data file holds, what became of each row, and what to do next."""
-    data_file.print_counts(target, data)
-    classes = bytes(data["classes"]).decode().split("\n")
-    counts = [np.bincount(data[f"y_{part}"], minlength=len(classes)) for part in ("train", "test")]
-    print(f"{len(classes)} classes; number of texts in train and in test:")
-    for name, train, test in zip(classes, *counts):
-        print(f"  {name:20} {train:9,} {test:9,}")
-    print("\n".join(lines))
-    scripts = "any training script" if len(classes) == 2 else "reuters_rnn.py"
-    print(f'Now set DATA_FILE = "{target}" in {scripts} and run it.')
-
-
-def default_target(path):
-    """Returns the data file's path for a table or folder: tickets.csv.gz gives data/tickets.npz."""
-    name = os.path.basename(os.path.abspath(path))
-    if not os.path.isdir(path):
-        name = re.sub(r"(?i)(?<=.)\.(gz|bz2|zip)$", "", name)
-        name = os.path.splitext(name)[0]
-    return f"data/{name}.npz"
+    source, test = read(options.path, options), options.test and read(options.test, options)
+    name += f" and {os.path.basename(options.test)}" if test else ""
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    make(target, name, source, test, digest, options.test_size, options.seed)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ tables and folders of own texts, advice.
 The training scripts import none of it: they read the data file with `np.load` alone.
 """
 
+import re
+
 
 class DataError(Exception):
     """An error that the user can correct; its text is shown as it is, without a traceback."""
@@ -11,3 +13,8 @@ class DataError(Exception):
 
 # How every refusal of a file ends, where no command of ours reads it.
 WRITE = "or read it with pandas and call prepare_texts.write: see README"
+
+
+def printable(text):
+    """Returns a text for the terminal: control characters, such as escape, become their codes."""
+    return re.sub(r"[\0-\x1f\x7f-\x9f]", lambda match: ascii(match[0])[1:-1], text)

@@ -74,8 +74,8 @@ def fill(name, text):
 
 
 def padded(classifier, text):
-    """Returns the words of a text, the start first, and its ids, padded: (1, time)."""
-    words = classifier.split(text)
+    """Returns the known words of a text, the start first, and its ids, padded: (1, time)."""
+    words = [word for word in classifier.split(text) if word in classifier.ids]
     return ["start", *words], classifier.pad([classifier.encode(words)])
 
 

@@ -17,9 +17,10 @@ from matplotlib import pyplot as plt
 from sklearn import utils
 
 import imdb_lstm
+import prepare_texts
 import report
 import reuters_rnn
-from corpus import DataError, advice, cli, data_file
+from corpus import DataError, cli, data_file
 from download_reuters import TOPICS
 
 CONSTANTS = {"VOCAB_SIZE": 90, "MAX_LENGTH": 30, "EMBEDDING_DIM": 8, "BATCH_SIZE": 30, "EPOCHS": 2}
@@ -282,8 +283,7 @@ def test_texts_of_keras_are_read_where_the_run_had_no_data_file(monkeypatch):
 @pytest.mark.parametrize("counts", [(9500, 500), (3800, 60), (570, 30), (50, 50)])
 def test_prepare_texts_and_report_give_the_same_advice(counts):
     labels = np.repeat([0, 1], counts)
-    x_train = [np.ones(5, "int32")] * len(labels)
-    before = advice.on_training(x_train, labels, ["fine", "complaint"], 0)
+    before = prepare_texts.advise(labels, ["fine", "complaint"], 0)
     before = [line for line in before if not line.startswith("imbalanced classes")]
     after = advice_for(labels, labels, np.zeros_like(labels)).split("\n")[2:]
     assert after == before != []
