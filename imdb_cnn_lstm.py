@@ -9,9 +9,10 @@ import pathlib
 import sys
 
 try:  # this file's text, for the record; read before the slow imports, when it could be edited
-    script_text = pathlib.Path(__file__).read_text(encoding="utf-8")
-except NameError:  # in a notebook, In holds the cells; Python keeps no text of standard input
-    script_text = globals().get("In", ["# Python does not keep the text of standard input.\n"])[-1]
+    script = pathlib.Path(__file__)
+    script_text = script.read_text(encoding="utf-8")
+except (NameError, OSError):  # in a notebook, In holds the cells; standard input leaves no text
+    script, script_text = pathlib.Path("notebook"), globals().get("In", ["# source unknown\n"])[-1]
 
 import keras
 import numpy as np
@@ -119,7 +120,6 @@ def main():
     assert len(classes) <= max(2, model.output_shape[-1]), "over two classes: use reuters_rnn.py"
     model.summary()
 
-    script = pathlib.Path(globals().get("__file__", "notebook"))
     if script.suffix and script.read_text(encoding="utf-8") != script_text:
         sys.exit(f"{script} has changed since its import: restart, or use importlib.reload.")
     functions = load_data, batches, build_model, main
@@ -162,7 +162,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and "__file__" in globals():  # a notebook's arguments are ipykernel's
+    if len(sys.argv) > 1 and script.suffix:  # a notebook's arguments are ipykernel's
         sys.exit(f"{__doc__}\n\nThere are no arguments: edit the constants, or use compare.py.")
     model, history = main()
 
