@@ -1,14 +1,13 @@
 """Compares the times of our scripts with those of common code, and writes results/benchmark.md.
 
-    python -m experiments.benchmark                   all parts, over an hour on two cores
-    python -m experiments.benchmark epochs startup    these parts; the others keep their figures
+    python -m experiments.benchmark           both parts, about an hour on two cores
+    python -m experiments.benchmark epochs    this part; the other keeps its figures
 
 The versions run in turn, in several rounds. A ratio is the median over the rounds (minimum to
 maximum); seconds on a shared machine vary more.
 
-    epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, all texts padded to
-              one length (plain), and the same LSTM in PyTorch if torch is installed.
-    startup   From the start of the process to the first batch, and peak memory (Linux).
+    epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, and all texts
+              padded to one length (plain).
     accuracy  From the start of the process until validation accuracy, split by movie, has reached
               86.6 % at the end of an epoch: our defaults, and two published recipes.
 """
@@ -16,9 +15,7 @@ maximum); seconds on a shared machine vary more.
 import collections
 import dataclasses
 import functools
-import importlib.util
 import json
-import os
 import random
 import statistics
 import time
@@ -91,34 +88,6 @@ def as_in_tutorials(name, changes):
     return seconds_of(model.fit, ids, labels, batch_size=size, verbose=0)
 
 
-def in_torch(name, changes):
-    """Returns the seconds of an epoch of one LSTM in PyTorch, with all texts padded."""
-    import torch
-
-    # Gradients vanish over 500 steps to denormal numbers, with which an Intel CPU took 8 times as
-    # long. TensorFlow sets them to zero by default.
-    torch.set_flush_denormal(True)
-    module, texts, labels = load(name, changes)
-    embedding = torch.nn.Embedding(module.VOCAB_SIZE, module.EMBEDDING_DIM)
-    lstm = torch.nn.LSTM(module.EMBEDDING_DIM, module.LSTM_UNITS, batch_first=True)
-    dense = torch.nn.Linear(module.LSTM_UNITS, 1)
-    optimizer = torch.optim.Adam(torch.nn.ModuleList([embedding, lstm, dense]).parameters())
-    loss_of = torch.nn.BCEWithLogitsLoss()
-    ids = torch.from_numpy(keras.utils.pad_sequences(texts, module.MAX_LENGTH))
-    labels = torch.from_numpy(labels).float()
-
-    def train(count):
-        for rows in torch.randperm(len(texts))[:count].split(module.BATCH_SIZE):
-            _, (last_output, _) = lstm(embedding(ids[rows]))
-            loss = loss_of(dense(last_output[-1]).squeeze(-1), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-    train(2 * module.BATCH_SIZE)
-    return NTH * seconds_of(train, len(texts) // NTH)
-
-
 def output_of(call):
     """Calls a function of this module in a process of its own; returns what it returned."""
     code = f"import json; from experiments import benchmark as b; print(json.dumps(b.{call}))"
@@ -139,59 +108,9 @@ def epochs(rounds):
             calls["plain, batches of 32"] = f"in_keras{(recipe[0], {'BATCH_SIZE': 32}, True)}"
         if model == "LSTM(100)":
             calls["as in tutorials"] = f"as_in_tutorials{recipe}"
-        if model == "LSTM(100)" and importlib.util.find_spec("torch"):
-            calls["PyTorch padded"] = f"in_torch{recipe}"
         calls = {f"{model}, {name}": functools.partial(output_of, calls[name]) for name in calls}
         seconds |= measure(calls, rounds)
     return {"seconds": seconds, "sources": sources}
-
-
-def write_keras_file(path):
-    """Writes data/imdb.npz in the format of Keras's imdb.npz: pickled lists of ranks."""
-    arrays = {}
-    with np.load("data/imdb.npz") as file:
-        for part in "train", "test":
-            texts = np.split(file[f"x_{part}"] - 3, np.cumsum(file[f"{part}_lengths"])[:-1])
-            arrays[f"x_{part}"] = np.array([text[1:].tolist() for text in texts], dtype=object)
-            arrays[f"y_{part}"] = file[f"y_{part}"]
-    np.savez_compressed(path, **arrays)
-
-
-# Keras imports the first four if they are installed; requirements.txt does not install them.
-BARE = "import sys; sys.modules |= dict.fromkeys(['pandas', 'scipy', 'sklearn', 'torch'])\n"
-STARTUP = {
-    "importing TensorFlow and Keras only": "import keras, tensorflow",
-    "ours": """
-import imdb_lstm
-(x_train, y_train), *_ = imdb_lstm.load_data()
-next(iter(imdb_lstm.batches(x_train, y_train)))
-""",
-    "keras.datasets": """
-import keras, tensorflow
-from keras.src.datasets import imdb
-imdb.get_file = lambda **_: "imdb.npz"  # Keras would check its hash and take it from its cache
-(x_train, y_train), (x_test, y_test) = imdb.load_data(num_words=30_000)
-x_train, x_test = (keras.utils.pad_sequences(x, 400) for x in (x_train, x_test))
-next(iter(tensorflow.data.Dataset.from_tensor_slices((x_train, y_train)).batch(128)))
-""",
-}
-
-
-def startup(rounds):
-    """Measures the part `startup`."""
-    memory = collections.defaultdict(list)
-    with tools.folder_with_data() as folder:
-        write_keras_file(os.path.join(folder, "imdb.npz"))
-
-        def run(name):
-            seconds, peak, _ = tools.run_code(BARE + STARTUP[name], folder)
-            memory[name].append(peak)
-            return seconds
-
-        run("ours")  # so that TensorFlow's files are in the file cache for all
-        memory.clear()
-        seconds = measure({name: functools.partial(run, name) for name in STARTUP}, rounds)
-    return {"seconds": seconds, "memory": memory}
 
 
 def reach(name, seed):
@@ -244,27 +163,10 @@ def report_epochs(figures):
 The rows of a model have the same optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not
 named, batch size. A fifth of the batches was run, in Keras without the dataset autotuner, and their
 time multiplied by five. "As in tutorials" is a whole epoch of `fit` with an array of all texts,
-padded; at its end, it waits for the autotuner, up to as long as the epoch took. PyTorch sets
-denormal numbers to zero here; with its default, the vanishing gradients made an Intel CPU 8 times
-slower.
+padded; at its end, it waits for the autotuner, up to as long as the epoch took.
 Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
 
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
-"""
-
-
-def report_startup(figures):
-    seconds, memory, rows = figures["seconds"], figures["memory"], []
-    for name, values in seconds.items():
-        columns = [name, f"{statistics.median(values):.1f}", ratio(values, seconds["ours"])]
-        columns += [f"{statistics.median(memory[name]):.0f}", ratio(memory[name], memory["ours"])]
-        rows.append(columns)
-    return f"""## Time to the first batch
-
-From the start of the process, with only the packages of requirements.txt. `keras.datasets` reads
-the same reviews from a file of its format.
-
-{tools.table(["loader", "seconds", "ratio to ours", "peak memory, MiB", "ratio to ours"], rows)}
 """
 
 
@@ -304,8 +206,7 @@ Common scripts (plain) pad all texts to one length. Our batches hold texts of si
 TensorFlow's dataset autotuner is off, because it can delay the end of an epoch. An LSTM computes
 one time step after the other, so its matrix products are small; a larger batch makes them larger.
 """
-PARTS = {"epochs": (epochs, report_epochs), "startup": (startup, report_startup)}
-PARTS["accuracy"] = accuracy, report_accuracy
+PARTS = {"epochs": (epochs, report_epochs), "accuracy": (accuracy, report_accuracy)}
 
 
 def write_report(figures):
