@@ -52,7 +52,7 @@ COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2
 def from_path(path):
     """Returns the data of Stanford's archive, its folder or Keras's file."""
     if path.endswith(".npz"):
-        return from_keras(path)
+        return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
     return from_files(archives.files(path, FILE_NAME), path)
 
 
@@ -123,11 +123,6 @@ def order_by_movie(movies):
     return order
 
 
-def from_keras(path=None):
-    """Returns the data of Keras's file: a user's copy, or the one in Keras's cache."""
-    return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
-
-
 def is_complete(data):
     """Tells whether the number and lengths of the reviews are those of IMDB."""
     lengths = {part: data[f"{part}_lengths"] for part in COUNTS}
@@ -144,7 +139,10 @@ def main(arguments=None):
     elif options.sample:
         data = samples.imdb()
     elif not old or options.no_sample and not is_complete(old):
-        sources = [lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)), from_keras]
+        sources = [
+            lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)),
+            lambda: download.from_keras("IMDB", KERAS_HASHES, CLASSES),
+        ]
         data = download.first_of("IMDB", sources, options) or samples.imdb()
     download.finish("IMDB", data, old, is_complete)
     if str(data["source"]).startswith("IMDB") and BY_MOVIE not in str(data["source"]):

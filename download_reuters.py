@@ -15,15 +15,13 @@
 
 Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to
 test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html.
-The rule is that of Keras's file: the topic is the first one listed, and topics with 15 wires or
-more are kept.
+As in Keras's file, the topic is the first one listed, and topics with 15 wires or more are kept.
 
-This data set has a known flaw, kept here so that results are comparable: the text is the first body
-after the topics. 975 newswires have no body, so they get that of the next newswire, which may have
-another topic. As a result, the texts of 237 test wires are also in train, 126 of them only with
-other topics.
+A known flaw is kept so that results are comparable: the text is the first body after the topics.
+975 newswires have no body and get that of the next newswire, which may have another topic. So the
+texts of 237 test wires are also in train, 126 of them only with other topics.
 
-The built-in sample is generated text, so that everything runs without a network: short wires that
+The built-in sample is generated text, so that everything runs without a network. Its short wires
 name two topics, and only the order of the words decides which one they are about.
 """
 
@@ -77,7 +75,7 @@ def wires(files):
 def from_path(path):
     """Returns the data of the archive, its folder or Keras's file."""
     if path.endswith(".npz"):
-        return from_keras(path)
+        return download.from_keras("Reuters", KERAS_HASHES, TOPICS, path)
     return from_files(archives.files(path, FILE_NAME), path)
 
 
@@ -92,11 +90,6 @@ def from_files(files, path):
     parts = texts[:cut], labels[:cut], texts[cut:], labels[cut:]
     source = f"Reuters from {os.path.basename(os.path.abspath(path))}"
     return data_file.from_texts(*parts, TOPICS, source)
-
-
-def from_keras(path=None):
-    """Returns the data of Keras's file: a user's copy, or the one in Keras's cache."""
-    return download.from_keras("Reuters", KERAS_HASHES, TOPICS, path)
 
 
 def is_complete(data):
@@ -115,7 +108,8 @@ def main(arguments=None):
     elif options.sample:
         data = samples.reuters(TOPICS)
     elif not old or options.no_sample and not is_complete(old):
-        data = download.first_of("Reuters", [from_keras], options) or samples.reuters(TOPICS)
+        sources = [lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
+        data = download.first_of("Reuters", sources, options) or samples.reuters(TOPICS)
     download.finish("Reuters", data, old, is_complete)
 
 

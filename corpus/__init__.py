@@ -1,5 +1,5 @@
-"""What the programs share: words and vectors, the data file, fetching, raw archives, samples,
-tables and folders of own texts, advice.
+"""What the programs share: the command line, downloads, archives, words and vectors, the data file,
+samples, tables and folders of texts, advice.
 
 The training scripts import none of it: they read the data file with `np.load` alone.
 """

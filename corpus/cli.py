@@ -32,7 +32,6 @@ def start(main, unchanged="nothing was changed"):
     except ImportError as error:
         sys.exit(f"{program}: {error}. Install it: python -m pip install -r requirements.txt")
     except OSError as error:
-        sys.stdout = None  # otherwise Python flushes again at exit and prints a second error
         piped = isinstance(error, BrokenPipeError)  # `head`, for example, stops reading early
         sys.exit(1 if piped else f"{program}: {error}")
 

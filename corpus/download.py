@@ -185,4 +185,4 @@ def finish(name, data, old, is_complete):
     elif complete:
         print(f"The counts match those of {name}.")
     else:
-        print(f"The counts do NOT match those of {name}: texts are missing.", file=sys.stderr)
+        print(f"The counts are NOT those of {name}: texts are missing or changed.", file=sys.stderr)

@@ -160,14 +160,13 @@ def test_imdb_is_keras_files_second_and_the_sample_last(server, empty_cache, cap
 
 
 def test_a_users_file_in_keras_cache_is_kept_and_named(server, empty_cache, capsys):
-    paths = [empty_cache / name for name in (STANFORD, "imdb.npz")]
-    for path in paths:
-        path.write_bytes(b"put here by the user")
-    assert str(load("imdb")["source"]) == "built-in sample, not IMDB"
+    make_archive(empty_cache / STANFORD, review_files() | {"aclImdb/test/pos/0_1.txt": b"mine"})
+    (empty_cache / "imdb.npz").write_bytes(b"put here by the user")
+    before = [path.read_bytes() for path in empty_cache.iterdir()]
+    assert str(load("imdb")["source"]) == "built-in sample, not IMDB" and server.requests == []
     log = capsys.readouterr().err
-    for path in paths:
-        assert path.read_bytes() == b"put here by the user" and str(path) in log
-    assert server.requests == []
+    assert all(str(path) in log for path in empty_cache.iterdir())
+    assert [path.read_bytes() for path in empty_cache.iterdir()] == before
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -265,7 +264,7 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
     assert not on_both_sides(movies, 100 * imdb_lstm.VALIDATION_SIZE)
     assert 0.3 < data["y_train"][:100].mean() < 0.7  # movies are shuffled
     log = capsys.readouterr().err
-    assert "do NOT match" in log and "movies are unknown" not in log
+    assert "NOT those of IMDB" in log and "movies are unknown" not in log
 
     without = {name: text for name, text in reviews.items() if "urls" not in name}
     data = load("imdb", make_archive("without.tar.gz", without))
