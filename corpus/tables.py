@@ -7,6 +7,7 @@ Excel; also as .gz, .bz2 or .zip of one file. Excel and a JSON array are loaded 
 import bz2
 import contextlib
 import csv
+import errno
 import gzip
 import io
 import itertools
@@ -126,7 +127,8 @@ def opened(path):
         tools = "python -m pip install -r requirements-tools.txt"
         raise DataError(f"{path} needs {error.name}: {tools}") from None
     except Exception as error:  # which one depends on where a file is damaged
-        if isinstance(error, DataError | MemoryError) or getattr(error, "errno", None):
+        of_disk = getattr(error, "errno", None) not in (None, errno.EINVAL)
+        if of_disk or isinstance(error, DataError | MemoryError):
             raise
         raise refusal(path, f"cannot be read, {short(str(error))}") from None
 
@@ -299,14 +301,18 @@ def excel(path, header, notes):
             rows, results = [], set()
             for number, pair in enumerate(zip(sheet.values, formulas.values), 1):
                 results |= {cell for cell, formula in zip(*pair) if cell != formula}
-                rows.append((number, list(map(as_text, pair[0]))))
+                if any(cells := list(map(as_text, pair[0]))):
+                    rows.append((number, cells))
             if results == {None}:
                 raise refusal(path, "has formulas without values: open it in Excel and save it")
-            rows = [(number, cells) for number, cells in rows if any(cells)]
             if len(rows) > 1:
                 break
         else:
             raise refusal(path, "has no sheet with two rows")
+        archive = zipfile.ZipFile(file)
+        sheets = [archive.read(name) for name in archive.namelist() if "/worksheets/" in name]
+        if any(b"<mergeCell " in sheet for sheet in sheets):
+            notes.append("of merged cells, only the first has the text")
         if len(books[0].sheetnames) > 1:
             names = ", ".join(map(short, books[0].sheetnames))
             notes.append(f"only the sheet {short(sheet.title)} is read, of {names}")
