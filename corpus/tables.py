@@ -5,6 +5,7 @@ Excel; also as .gz, .bz2 or .zip of one file. Excel and a JSON array are loaded 
 """
 
 import bz2
+import collections
 import contextlib
 import csv
 import errno
@@ -157,10 +158,10 @@ def undecodable(path, encoding):
             wrong = wrong or number
         elif not line.isascii():
             right = right or number
-    reason = "name the encoding, --encoding cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
+    reason = ": add --encoding, for example cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
     if right and encoding.lower().startswith("utf-8"):
-        reason = f"but line {right:,} is: the file mixes encodings"
-    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}; {reason}")
+        reason = f", but line {right:,} is: the file mixes encodings"
+    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}{reason}")
 
 
 def find_way(path, encoding, quotes, header, start, notes):
@@ -220,7 +221,7 @@ def delimited(path, encoding, row_names, separator, quotes):
             elif cells and (len(cells) != width or (row_names and not cells[0].isdecimal())):
                 row, first = (short(separator.join(row)) for row in (cells, names))
                 counts = f"{len(cells)} instead of {len(names)} cells"
-                raise csv.Error(f"{row}, is no row like the first one, {first}: {counts}")
+                raise csv.Error(f"{row}, is not a row like the first, {first}: {counts}")
             if width:
                 yield number, cells, reader.line_num + 1 - number
             number = reader.line_num + 1
@@ -312,12 +313,12 @@ def excel(path, header, notes):
         archive = zipfile.ZipFile(file)
         sheets = [archive.read(name) for name in archive.namelist() if "/worksheets/" in name]
         if any(b"<mergeCell " in sheet for sheet in sheets):
-            notes.append("of merged cells, only the first has the text")
+            notes.append("there are merged cells, of which only the first has a value")
         if len(books[0].sheetnames) > 1:
             names = ", ".join(map(short, books[0].sheetnames))
             notes.append(f"only the sheet {short(sheet.title)} is read, of {names}")
     used = sorted({at for _, cells in rows for at, cell in enumerate(cells) if cell})
-    rows = [(number, ["".join(cells[at : at + 1]) for at in used], 1) for number, cells in rows]
+    rows = [(n, [cells[at] if at < len(cells) else "" for at in used], 1) for n, cells in rows]
     for number, cells, _ in rows if header else ():
         if any(cell and not name for cell, name in zip(cells[1:], rows[0][1][1:])):
             raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
@@ -336,8 +337,9 @@ def find(table, given, names, option):
     LABEL_NAMES; `option`, "--text", say.
     """
     columns = [name.lower() for name in table.columns]
+    counts = collections.Counter(columns)
     keys = {str(at): at - 1 for at in range(1, len(columns) + 1)}
-    keys |= {name: at for at, name in enumerate(columns) if columns.count(name) == 1}
+    keys |= {name: at for at, name in enumerate(columns) if counts[name] == 1}
     usual = [at for at, name in enumerate(columns) if is_usual(name, names)]
     places = usual if len(usual) == 1 else [None]
     if given:
