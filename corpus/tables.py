@@ -182,7 +182,7 @@ def find_way(path, encoding, quotes, header, start, notes):
             misfits.append((not way[0], *error.args))
     if not ways:
         _, number, reason = max(misfits, key=lambda misfit: misfit[:2])
-        advice = "A cell with a separator in it must be in double quotation marks"
+        advice = "Cells with separators need double quotation marks around them, doubled inside"
         raise refusal(f"{path}, line {number:,},", f"{reason}. {advice}")
     spanning, row_names, separator, quotes = min(ways, key=lambda way: way[0] != [])
     if row_names:

@@ -247,6 +247,7 @@ LAYOUTS = {
     "train-1.csv train-2.csv test.csv": WRITE,
     "train/a/1 train/b/1 docs/1": WRITE,
     "train/a/1 train/b/1 test/1": WRITE,
+    "test/a/1 test/b/1 dev/a/1": WRITE,
     "fold1/a/1 fold1/b/1 fold2/a/1 fold2/b/1": WRITE,
     "reviews.pos reviews.neg": WRITE,
 }
