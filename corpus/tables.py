@@ -145,7 +145,7 @@ def lines(path, encoding, errors="strict"):
                 if "\0" in line:
                     advice = "for UTF-16 without a byte order mark: --encoding utf-16-le"
                     raise NoText(f"{path}, line {number:,}, has a null byte; {advice}, {WRITE}")
-                yield line
+                yield line.removeprefix("\ufeff")  # inside where files were joined
         except UnicodeDecodeError:
             raise undecodable(path, encoding or "UTF-8") from None
 

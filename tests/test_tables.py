@@ -102,7 +102,7 @@ FORMS = {
     "text\tlabel\n7\ta\t0\n9\tb\t1\n": [["7", "a", "0"], ["9", "b", "1"]],  # R's row names
     "\r\ntext,label\r\na,1\r\n\r\nb,\r\n": [["a", "1"], ["b", ""]],
     "ham\tGo, now\nspam\tWin, a, lot\n": [["spam", "Win, a, lot"]],
-    "a,b;c,d\n1,2;3,4\n": [["1", "2;3", "4"]],
+    'a,b;c,d\n\ufeff"1",2;3,4\n': [["1", "2;3", "4"]],
     '[{}, {"a": 1, "b": "x"}]': [["", ""], ["1", "x"]],
     f"text,label\n{'x' * 150_000},1\n": [["x" * 150_000, "1"]],
     '__label__1 a, "b\n\n__label__a __label__b  c\nno': [["1", 'a, "b'], ["a,b", "c"], ["", "no"]],
