@@ -5,8 +5,10 @@ Excel; also as .gz, .bz2 or .zip of one file. Excel and a JSON array are loaded 
 """
 
 import bz2
+import collections
 import contextlib
 import csv
+import errno
 import gzip
 import io
 import itertools
@@ -126,7 +128,8 @@ def opened(path):
         tools = "python -m pip install -r requirements-tools.txt"
         raise DataError(f"{path} needs {error.name}: {tools}") from None
     except Exception as error:  # which one depends on where a file is damaged
-        if isinstance(error, DataError | MemoryError) or getattr(error, "errno", None):
+        of_disk = getattr(error, "errno", None) not in (None, errno.EINVAL)
+        if of_disk or isinstance(error, DataError | MemoryError):
             raise
         raise refusal(path, f"cannot be read, {short(str(error))}") from None
 
@@ -142,7 +145,7 @@ def lines(path, encoding, errors="strict"):
                 if "\0" in line:
                     advice = "for UTF-16 without a byte order mark: --encoding utf-16-le"
                     raise NoText(f"{path}, line {number:,}, has a null byte; {advice}, {WRITE}")
-                yield line
+                yield line.removeprefix("\ufeff")  # inside where files were joined
         except UnicodeDecodeError:
             raise undecodable(path, encoding or "UTF-8") from None
 
@@ -155,10 +158,10 @@ def undecodable(path, encoding):
             wrong = wrong or number
         elif not line.isascii():
             right = right or number
-    reason = "name the encoding, --encoding cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
+    reason = ": add --encoding, for example cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
     if right and encoding.lower().startswith("utf-8"):
-        reason = f"but line {right:,} is: the file mixes encodings"
-    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}; {reason}")
+        reason = f", but line {right:,} is: the file mixes encodings"
+    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}{reason}")
 
 
 def find_way(path, encoding, quotes, header, start, notes):
@@ -179,7 +182,7 @@ def find_way(path, encoding, quotes, header, start, notes):
             misfits.append((not way[0], *error.args))
     if not ways:
         _, number, reason = max(misfits, key=lambda misfit: misfit[:2])
-        advice = "A cell with a separator in it must be in double quotation marks"
+        advice = "Cells with separators need double quotation marks around them, doubled inside"
         raise refusal(f"{path}, line {number:,},", f"{reason}. {advice}")
     spanning, row_names, separator, quotes = min(ways, key=lambda way: way[0] != [])
     if row_names:
@@ -218,7 +221,7 @@ def delimited(path, encoding, row_names, separator, quotes):
             elif cells and (len(cells) != width or (row_names and not cells[0].isdecimal())):
                 row, first = (short(separator.join(row)) for row in (cells, names))
                 counts = f"{len(cells)} instead of {len(names)} cells"
-                raise csv.Error(f"{row}, is no row like the first one, {first}: {counts}")
+                raise csv.Error(f"{row}, is not a row like the first, {first}: {counts}")
             if width:
                 yield number, cells, reader.line_num + 1 - number
             number = reader.line_num + 1
@@ -299,19 +302,23 @@ def excel(path, header, notes):
             rows, results = [], set()
             for number, pair in enumerate(zip(sheet.values, formulas.values), 1):
                 results |= {cell for cell, formula in zip(*pair) if cell != formula}
-                rows.append((number, list(map(as_text, pair[0]))))
+                if any(cells := list(map(as_text, pair[0]))):
+                    rows.append((number, cells))
             if results == {None}:
                 raise refusal(path, "has formulas without values: open it in Excel and save it")
-            rows = [(number, cells) for number, cells in rows if any(cells)]
             if len(rows) > 1:
                 break
         else:
             raise refusal(path, "has no sheet with two rows")
+        archive = zipfile.ZipFile(file)
+        sheets = [archive.read(name) for name in archive.namelist() if "/worksheets/" in name]
+        if any(b"<mergeCell " in sheet for sheet in sheets):
+            notes.append("there are merged cells, of which only the first has a value")
         if len(books[0].sheetnames) > 1:
             names = ", ".join(map(short, books[0].sheetnames))
             notes.append(f"only the sheet {short(sheet.title)} is read, of {names}")
     used = sorted({at for _, cells in rows for at, cell in enumerate(cells) if cell})
-    rows = [(number, ["".join(cells[at : at + 1]) for at in used], 1) for number, cells in rows]
+    rows = [(n, [cells[at] if at < len(cells) else "" for at in used], 1) for n, cells in rows]
     for number, cells, _ in rows if header else ():
         if any(cell and not name for cell, name in zip(cells[1:], rows[0][1][1:])):
             raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
@@ -330,8 +337,9 @@ def find(table, given, names, option):
     LABEL_NAMES; `option`, "--text", say.
     """
     columns = [name.lower() for name in table.columns]
+    counts = collections.Counter(columns)
     keys = {str(at): at - 1 for at in range(1, len(columns) + 1)}
-    keys |= {name: at for at, name in enumerate(columns) if columns.count(name) == 1}
+    keys |= {name: at for at, name in enumerate(columns) if counts[name] == 1}
     usual = [at for at, name in enumerate(columns) if is_usual(name, names)]
     places = usual if len(usual) == 1 else [None]
     if given:

@@ -9,9 +9,11 @@ file with bytes changed, removed or inserted, a part of one, or hypothesis's own
 """
 
 import bz2
+import collections
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import pathlib
 import re
@@ -33,7 +35,7 @@ import imdb_lstm
 import imdb_pretrained_lstm
 import predict
 import prepare_texts
-from corpus import DataError, archives, cli, data_file
+from corpus import DataError, archives, cli, data_file, tables
 
 TIME_LIMIT = 10  # seconds for one input
 AT_ONCE = 10_000  # inputs in a row; hypothesis remembers them, which makes long rows slow
@@ -146,14 +148,15 @@ def vectors(content):
 
 
 def valid_tables():
-    """Returns the bytes of binary tables of two texts: parquet, Excel, compressed, UTF-16."""
+    """Returns {name: bytes} of tables: parquet, Excel, compressed, UTF-16."""
     frame = pandas.DataFrame({"text": ["a good film", "bad"], "label": [1, 0]})
     excel, archive = io.BytesIO(), io.BytesIO()
     frame.to_excel(excel, index=False)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a.csv", TABLE)
-    packed = [gzip.compress(TABLE), bz2.compress(FASTTEXT), archive.getvalue()]
-    return [frame.to_parquet(), excel.getvalue(), *packed, TABLE.decode().encode("utf-16")]
+    files = {"a.parquet": frame.to_parquet(), "a.xlsx": excel.getvalue()}
+    files |= {"a.gz": gzip.compress(TABLE), "a.bz2": bz2.compress(FASTTEXT)}
+    return files | {"a.zip": archive.getvalue(), "a.csv": TABLE.decode().encode("utf-16")}
 
 
 def folder(content):
@@ -163,8 +166,20 @@ def folder(content):
     prepare_texts.main(["mine"])
 
 
-def read_table(content):
-    prepare_texts.main([write("a.csv", content)])
+def read_table(content, name="a.csv"):
+    prepare_texts.main([write(name, content)])
+
+
+def read_rows(content):
+    """Reads delimited text or fastText's lines, and checks that no letter of it is lost."""
+    table = tables.read(write("a.csv", content))
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    if not tables.JSON.match(text):
+        names = table.columns if table.header else []
+        cells = "".join(itertools.chain(names, *(cells for _, cells in table)))
+        letters = collections.Counter(re.findall(r"\w", text.replace("__label__", "")))
+        assert letters == collections.Counter(re.findall(r"\w", cells.replace("__label__", "")))
+    read_table(content)
 
 
 def run(files):
@@ -188,7 +203,10 @@ def readers():
     classifier = predict.Classifier("run")
     data, table = damaged(valid_data()), damaged(TABLE) | damaged(LETTERS) | damaged(FASTTEXT)
     json_file = damaged(JSON_LINES) | damaged(JSON_ARRAY)
-    binary = strategies.one_of(list(map(damaged, valid_tables())))
+    binary = [
+        damaged(content).map(lambda content, name=name: (content, name))
+        for name, content in valid_tables().items()
+    ]
     any_bytes = strategies.binary(max_size=200) | strategies.text(max_size=100).map(str.encode)
 
     def part_of_run(name):
@@ -200,9 +218,9 @@ def readers():
         "wires": (lambda text: download_reuters.from_files([("", text)], "fuzz"), damaged(WIRES)),
         "data": (lambda content: data_file.read(write("data.npz", content)), data | any_bytes),
         "training": (training, data),
-        "table": (read_table, table | any_bytes),
+        "table": (read_rows, table | any_bytes),
         "json": (read_table, json_file),
-        "binary table": (read_table, binary),
+        "binary table": (lambda file: read_table(*file), strategies.one_of(binary)),
         "folder": (folder, damaged(REVIEW) | any_bytes),
         "vectors": (vectors, damaged(VECTORS) | any_bytes),
         "result": part_of_run("result.json"),
