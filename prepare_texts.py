@@ -126,6 +126,8 @@ def collect(encoder, name, unit, rows, account):
         examples = parts[part]  # made, and perhaps left empty, for every part that has rows
         if len(ids):
             examples.append((ids, sys.intern(label)))
+            if counts[reason] % 100_000 == 0:
+                print(f"read {counts[reason]:,} texts", file=sys.stderr, flush=True)
         else:
             firsts.setdefault(reason, where)
     lines = [f"{name}: {counts.total():,} {unit}{account()}"]

@@ -63,6 +63,13 @@ def test_the_commands_for_own_texts_work(shell, in_folder):
     assert [line.split()[0] for line in lines] == ["delivery", "billing"]
 
 
+def test_the_lines_that_write_texts_and_labels_work(in_folder):
+    rows = [f"{'invoice' if n % 2 else 'parcel'} {n:<30}{n % 2}\n" for n in range(10, 30)]
+    (in_folder / "tickets.txt").write_text("".join([f"{'text':38}label\n", *rows]))
+    exec(block("prepare_texts.write"), {})
+    assert data_file.read("data/tickets.npz")["y_train"].tolist().count(1) == 8
+
+
 def test_the_notebook_lines_classify_as_predict_does(in_folder, small_sample, monkeypatch, capsys):
     """With a vocabulary so small that the sentence has words outside it."""
     data_file.write("data/imdb.npz", small_sample)
