@@ -145,7 +145,7 @@ def convolution(script, vectors, class_count):
 class Recipe:
     script: str
     constants: dict = dataclasses.field(default_factory=dict)
-    published: float | None = None
+    published: float | str | None = None
     source: str = ""
     note: str = ""
     load_data: collections.abc.Callable | None = None
@@ -168,7 +168,8 @@ class Recipe:
 IMDB_SCRIPTS = "imdb_lstm", "imdb_stacked_lstm", "imdb_bilstm", "imdb_cnn_lstm"
 DEFAULTS = {script: Recipe(script) for script in (*IMDB_SCRIPTS, "reuters_rnn")}
 
-# Without validation, main() trains for all EPOCHS and keeps the last weights. The rate is Keras's.
+# --- Published variants. Without validation, main() trains for all EPOCHS. The rate is Keras's. ---
+
 TEXTBOOK = dict(VALIDATION_SIZE=0, WORD_DROPOUT=0, DROPOUT=0, OPTIMIZER="adam", LEARNING_RATE=None)
 BROWNLEE = TEXTBOOK | dict(
     VOCAB_SIZE=5_000, MAX_LENGTH=500, EMBEDDING_DIM=32, LSTM_UNITS=100, BATCH_SIZE=64, EPOCHS=3
@@ -178,45 +179,43 @@ RICE = TEXTBOOK | dict(
     VOCAB_SIZE=5_000, MAX_LENGTH=LONGEST, EMBEDDING_DIM=16, BATCH_SIZE=512, EPOCHS=12
 )
 RICE_DEEP = dict(EMBEDDING_DIM=64, LSTM_UNITS=(32, 16), DROPOUTS=(0.3, 0.2, 0), EPOCHS=3)
-VIDEO = TEXTBOOK | dict(
-    VOCAB_SIZE=1_000,
-    MAX_LENGTH=300,
-    EMBEDDING_DIM=50,
-    OPTIMIZER="rmsprop",
-    BATCH_SIZE=32,
-    EPOCHS=10,
-)
 KERAS = TEXTBOOK | dict(VOCAB_SIZE=20_000, EMBEDDING_DIM=128, BATCH_SIZE=32)
 KERAS_CNN = dict(FILTERS=64, KERNEL_SIZE=5, POOL_SIZE=4, LSTM_UNITS=70, BATCH_SIZE=30)
-REUTERS = TEXTBOOK | dict(
-    VOCAB_SIZE=10_000, MAX_LENGTH=500, EMBEDDING_DIM=100, BATCH_SIZE=128, EPOCHS=5
+VIDEO = TEXTBOOK | dict(VOCAB_SIZE=1_000, MAX_LENGTH=300, EMBEDDING_DIM=50, OPTIMIZER="rmsprop")
+VIDEO |= dict(BATCH_SIZE=32, EPOCHS=10)
+REUTERS = TEXTBOOK | dict(VOCAB_SIZE=10_000, MAX_LENGTH=500, EMBEDDING_DIM=100, BATCH_SIZE=128)
+REUTERS |= dict(EPOCHS=5, UNITS=(32,), BIDIRECTIONAL=False)
+
+RICE_SOURCE = "Douglas Rice, Classification with LSTMs and Bi-LSTMs, Essex Summer School"
+EXAMPLES = "Keras's examples"
+REUTERS_SOURCE = "Deep Learning For Text, a tutorial on recurrent networks, LSTM and its variants"
+VIDEO_SOURCE = (
+    "a video lecture on LSTMs for IMDB in Keras, whose code pads a bag-of-words matrix by mistake "
+    "and gives the LSTM a sigmoid activation; built here on word sequences, with tanh"
 )
-REUTERS |= dict(UNITS=(32,), BIDIRECTIONAL=False)
-BROWNLEE_SOURCE = "machinelearningmastery.com; published as about 86 to 87 %"
-UNNAMED = "source not recorded"
-VIDEO_NOTE = (
-    "from a video whose code pads a bag-of-words matrix by mistake and gives the LSTM a sigmoid "
-    "activation; built here on word sequences, with tanh"
+LAB_SOURCE = (
+    "a course lab, LSTM recurrent neural network models for sequence classification problems in "
+    "Python using the Keras deep learning library"
 )
 
 
-def published(script, build_model, constants, figure=None, source="", note="", load_data=None):
+def published(script, build_model, constants, figure, source, note="", load_data=None):
     functions = {"build_model": build_model, "batches": padded, "load_data": load_data}
     return Recipe(script, constants, figure, source, note, **functions)
 
 
 def rice(script, build_model, figure, **constants):
-    own = {"load_data": without_first_two_fifths}
-    return published(script, build_model, RICE | constants, figure, UNNAMED, **own)
+    constants, front = RICE | constants, without_first_two_fifths
+    return published(script, build_model, constants, figure, RICE_SOURCE, load_data=front)
 
 
 def video(script, build_model, **constants):
-    return published(script, build_model, VIDEO | constants, note=VIDEO_NOTE)
+    return published(script, build_model, VIDEO | constants, None, VIDEO_SOURCE)
 
 
-def reuters(figure=None, source="", **constants):
-    own = {"load_data": without_last_fifth}
-    return published("reuters_rnn", topic_rnn, REUTERS | constants, figure, source, **own)
+def reuters(cell, figure=None, **constants):
+    constants, rest = REUTERS | dict(CELL=cell) | constants, without_last_fifth
+    return published("reuters_rnn", topic_rnn, constants, figure, REUTERS_SOURCE, load_data=rest)
 
 
 PUBLISHED = {
@@ -224,15 +223,16 @@ PUBLISHED = {
         "imdb_lstm",
         lstms,
         BROWNLEE,
-        source=BROWNLEE_SOURCE,
-        note="with seeds 1 and 3, training loss rose in the second epoch",
+        "86 to 87",
+        "machinelearningmastery.com",
+        "with seeds 1 and 3, training loss rose in the second epoch",
     ),
     "lab_dropout": published(
         "imdb_lstm",
         lstms,
         BROWNLEE | dict(DROPOUT=0.2),
         86.63,
-        UNNAMED,
+        LAB_SOURCE,
         "DROPOUT is the rate of dropout and recurrent dropout; published with 89.32 % on train, "
         "where these runs have 85 %. An LSTM as in early Keras 2 (one dropout mask for each gate, "
         "hard sigmoids) reached 81.4, 87.7, 86.4 % on test (seeds 1, 2, 3)",
@@ -253,7 +253,7 @@ PUBLISHED = {
         lstms,
         KERAS | dict(MAX_LENGTH=80, LSTM_UNITS=128, DROPOUT=0.2, EPOCHS=15),
         82,
-        "Keras's examples, imdb_lstm; the figure is from Keras's issue 2739",
+        f"{EXAMPLES}, imdb_lstm; the figure is from Keras's issue 2739",
         "DROPOUT is the rate of dropout and recurrent dropout",
     ),
     "keras_bilstm": published(
@@ -261,7 +261,7 @@ PUBLISHED = {
         bilstms,
         KERAS | dict(MAX_LENGTH=100, LSTM_UNITS=(64,), DROPOUTS=(0, 0.5), EPOCHS=4),
         81.46,
-        "Keras's examples, imdb_bidirectional_lstm",
+        f"{EXAMPLES}, imdb_bidirectional_lstm",
         "published with Keras 0, whose test set was a fifth of the reviews. An LSTM as in early "
         "Keras 2 reached 83.2, 83.8, 83.7 % on a fifth of train (seeds 1, 2, 3); the remaining "
         "difference is not explained",
@@ -271,49 +271,43 @@ PUBLISHED = {
         cnn_lstm,
         KERAS | KERAS_CNN | dict(MAX_LENGTH=100, DROPOUT=0.25, EPOCHS=2),
         84.98,
-        "Keras's examples, imdb_cnn_lstm",
+        f"{EXAMPLES}, imdb_cnn_lstm",
         "its validation set is the test set",
     ),
+    "reuters_simple_rnn": reuters("SimpleRNN", 50.85),
+}
+
+# Variants of the same sources without a published figure. The pool size of the video is ours.
+WITHOUT_FIGURE = {
     "video_lstm": video("imdb_lstm", lstms, LSTM_UNITS=10),
     "video_stacked": video("imdb_stacked_lstm", lstms, LSTM_UNITS=(10, 10)),
     "video_bilstm": video("imdb_bilstm", bilstms, LSTM_UNITS=(10,), DROPOUTS=(0, 0)),
-    "video_cnn_lstm": video(  # the pool size is ours
+    "video_cnn_lstm": video(
         "imdb_cnn_lstm", cnn_lstm, FILTERS=10, KERNEL_SIZE=3, POOL_SIZE=2, LSTM_UNITS=10
     ),
-    "reuters_simple_rnn": reuters(50.85, UNNAMED, CELL="SimpleRNN"),
-    "reuters_deep_rnn": reuters(CELL="SimpleRNN", UNITS=(32,) * 4),
-    "reuters_lstm": reuters(CELL="LSTM", DROPOUT=0.5),
-    "reuters_gru": reuters(CELL="GRU"),
-    "reuters_bilstm": reuters(CELL="LSTM", BIDIRECTIONAL=True),
+    "reuters_deep_rnn": reuters("SimpleRNN", UNITS=(32,) * 4),
+    "reuters_lstm": reuters("LSTM", DROPOUT=0.5),
+    "reuters_gru": reuters("GRU"),
+    "reuters_bilstm": reuters("LSTM", BIDIRECTIONAL=True),
 }
 
 LENGTHS = 100, 200, 300, 500, 600  # beside the default's 400
+SIMPLE_RNN = dict(CELL="SimpleRNN", DROPOUT=0.1, LEARNING_RATE=0.001, EPOCHS=30)
 VARIATIONS = {
-    f"length_{length}": Recipe("imdb_lstm", dict(MAX_LENGTH=length)) for length in LENGTHS
-}
-VARIATIONS |= {
-    "cell_simplernn": Recipe(
-        "reuters_rnn", dict(CELL="SimpleRNN", DROPOUT=0.1, LEARNING_RATE=0.001, EPOCHS=30)
-    ),
+    **{f"length_{length}": Recipe("imdb_lstm", dict(MAX_LENGTH=length)) for length in LENGTHS},
+    "cell_simplernn": Recipe("reuters_rnn", SIMPLE_RNN),
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
     "random_vectors": Recipe("imdb_lstm", load_data=without_vectors),
     "reuters_one_way": Recipe("reuters_rnn", dict(BIDIRECTIONAL=False)),
     "reuters_two_layers": Recipe("reuters_rnn", dict(UNITS=(64, 64))),
-    "reuters_convolution": Recipe(
-        "reuters_rnn", dict(LEARNING_RATE=0.002), build_model=convolution
-    ),
-    "units_1": Recipe("imdb_lstm", dict(LSTM_UNITS=1)),
-    "units_8": Recipe("imdb_lstm", dict(LSTM_UNITS=8)),
-    "units_128": Recipe("imdb_lstm", dict(LSTM_UNITS=128)),
+    "reuters_convolution": Recipe("reuters_rnn", {"LEARNING_RATE": 0.002}, build_model=convolution),
+    **{f"units_{units}": Recipe("imdb_lstm", dict(LSTM_UNITS=units)) for units in (1, 8, 128)},
     "trained_vectors": Recipe("imdb_lstm", build_model=trained_vectors),
     "last_output": Recipe("imdb_lstm", build_model=last_output),
     "overfit": Recipe("imdb_lstm", dict(WORD_DROPOUT=0, DROPOUT=0, EPOCHS=10, PATIENCE=10)),
 }
-VARIATIONS |= {
-    f"{name}_frozen": Recipe(
-        "imdb_pretrained_lstm", dict(VECTORS_FILE=f"data/{name}.256d.vec", EMBEDDING_DIM=256)
-    )
-    for name in ("word2vec", "fasttext")  # from train_vectors.py
-}
+for name in "word2vec", "fasttext":  # from train_vectors.py
+    constants = dict(VECTORS_FILE=f"data/{name}.256d.vec", EMBEDDING_DIM=256)
+    VARIATIONS[f"{name}_frozen"] = Recipe("imdb_pretrained_lstm", constants)
 
-RECIPES = DEFAULTS | PUBLISHED | VARIATIONS
+RECIPES = DEFAULTS | PUBLISHED | WITHOUT_FIGURE | VARIATIONS

@@ -23,7 +23,7 @@ from corpus import DataError, cli
 from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
-from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS
+from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS, WITHOUT_FIGURE
 
 RUNS = tools.RESULTS / "runs.jsonl"
 
@@ -148,8 +148,9 @@ def report(runs):
     for name in filter(runs.get, PUBLISHED):
         recipe = PUBLISHED[name]
         note = "; ".join(filter(None, (recipe.source, recipe.note)))
-        figure, script = recipe.published or "none", f"`{recipe.script}.py`"
+        figure, script = recipe.published, f"`{recipe.script}.py`"
         published.append([f"`{name}`", script, figure, *row(runs[name]), note])
+    without = [[*line, RECIPES[line[0].strip("`")].source] for line in rows(WITHOUT_FIGURE)]
     everything = [run for group in runs.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
@@ -186,9 +187,15 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
 
 ## Published recipes
 
-Published: the test accuracy in % that the source gives; none: it gives none, or an approximate one.
+Published: the test accuracy in % that the source gives.
 
 {tools.table(["recipe", "script", "published", *columns, "source and notes"], published)}
+
+## Published recipes without a figure
+
+One seed each. The figures say nothing about the sources.
+
+{tools.table(["recipe", *columns, "source"], without)}
 """
     tools.write(tools.RESULTS / "results.md", text)
 
