@@ -1,6 +1,9 @@
 """docs/how_recurrent_networks_work.md: its code against Keras, its pictures, tables and length."""
 
+import pathlib
 import re
+import runpy
+import sys
 
 import keras
 import numpy as np
@@ -158,7 +161,10 @@ def test_tables_of_recipes_are_those_of_the_stored_runs(docs, monkeypatch):
 @pytest.mark.slow
 def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, monkeypatch, capsys):
     data_file.write("data/imdb.npz", small_sample)
-    tools.configure("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1}).main()
+    path = pathlib.Path("imdb_lstm.py")
+    path.write_text(tools.variant("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1}), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", [path.name])
+    runpy.run_path(path.name, run_name="__main__")
     monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
     with pytest.raises(DataError, match="no recipe has its code"):
         illustrate.main(["runs"])

@@ -83,7 +83,7 @@ def test_the_notebook_lines_classify_as_predict_does(in_folder, small_sample, mo
     printed = map(float, re.findall(r"\[\[(.*)\]\]", capsys.readouterr().out))
     sentences = re.findall(r'"(.+?)"', lines.splitlines()[1])
     for value, found in zip(printed, answer(Classifier("imdb_lstm"), sentences), strict=True):
-        assert 0 < found["unknown_words"] < found["words"]
+        assert found["unknown_words"] < found["words"]
         assert value == pytest.approx(found["probabilities"]["positive"], abs=1e-5)
 
 
