@@ -39,7 +39,8 @@ except ImportError as error:
         raise
     sys.exit(f"{error}. Install it: python -m pip install -r requirements-tools.txt")
 
-CLASSES_PRINTED, CLASSES_DRAWN, CONFUSIONS, MISTAKES = 10, 100, 10, 15  # at most
+CLASSES_PRINTED, CONFUSIONS, MISTAKES = 10, 10, 15  # at most
+CLASSES_DRAWN = 100  # at most; 1,000 classes would need 21 GB
 
 HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>report.html</title>
@@ -55,9 +56,6 @@ tbody th, .text td { text-align: left; }
 .unknown { text-decoration: underline dotted; }
 </style></head><body>
 """
-RELIABILITY = (
-    "<p>Each point: a tenth of test. Below the dotted line the model is overconfident.</p>"
-)
 SHADES = """<p>Each word is shaded by the probabilities after it:
 <span class="predicted">the predicted class is more probable</span>,
 <span class="true">the true class is more probable</span>; the stronger, the larger the difference.
@@ -101,7 +99,7 @@ def classify(classifier, texts):
 
 
 def measure(labels, predicted, y_train, names, constants):
-    """Returns the metrics of each class in test, a pandas.DataFrame; lines of metrics and advice."""
+    """Returns metrics of each class in test, a pandas.DataFrame; lines of metrics and advice."""
     present, counts = np.unique(labels), np.bincount(y_train, minlength=len(names))
     options = {"labels": present, "output_dict": True, "zero_division": 0}
     report = metrics.classification_report(labels, predicted, **options)
@@ -161,7 +159,11 @@ def draw_reliability(correct, confidence):
     """Returns a figure with accuracy against the probability of the predicted class."""
     figure = Figure((5, 4), layout="constrained")
     axes = figure.subplots()
-    options = {"n_bins": 10, "strategy": "quantile", "name": "this run"}
+    options = {
+        "n_bins": 10,
+        "strategy": "quantile",
+        "name": "tenths of test (below the line: overconfident)",
+    }
     calibration.CalibrationDisplay.from_predictions(correct, confidence, **options, ax=axes)
     axes.set(xlabel="probability of the predicted class", ylabel="fraction correct")
     return figure
@@ -236,7 +238,7 @@ def main(arguments=None):
         "Classes": per_class.to_html(),
         "Confusion matrix": picture_html(draw_confusion(labels, predicted, names)) if few else "",
         "Most frequent confusions": confusions.to_html(index=False) if mistakes else "",
-        "Reliability": RELIABILITY + picture_html(draw_reliability(right, confidence)),
+        "Reliability": picture_html(draw_reliability(right, confidence)),
         "Most confident mistakes": SHADES + mistakes if mistakes else "",
         "Settings": settings.to_frame().to_html(header=False, classes="text"),
     }
