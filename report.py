@@ -43,8 +43,8 @@ CLASSES_PRINTED, CONFUSIONS, MISTAKES = 10, 10, 15  # at most
 CLASSES_DRAWN = 100  # at most; 1,000 classes would need 21 GB
 
 HEAD = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>report.html</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+<html lang="en"><head><meta charset="utf-8"/><title>report.html</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"/><style>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: auto; padding: 1rem; }
 p, th, td { overflow-wrap: anywhere; } p:first-child { font-size: 1.5rem; }
@@ -63,10 +63,9 @@ The model does not know <span class="unknown">underlined</span> words.</p>"""
 
 
 def read_data(result):
-    """Returns (labels of train, texts of test, labels of test) of a run's data.
+    """Returns (labels of train, texts of test as id sequences, labels of test) of a run's data.
 
-    A text is an id sequence of shape (length,). Raises DataError where the data file is not the one
-    that the run was trained on.
+    Raises DataError where the data file is not the one that the run was trained on.
     """
     about, path = result["about"], result["constants"]["DATA_FILE"]
     source = about["source"]
@@ -116,7 +115,7 @@ def measure(labels, predicted, y_train, names, constants):
     if missed := sorted(set(labels) - set(predicted)):
         texts = f"{np.isin(labels, missed).sum():,} test texts"
         shown = ", ".join(names[missed[:CLASSES_PRINTED]])
-        advised.append(f"{len(missed)} classes with {texts} are never predicted, such as {shown}")
+        advised.append(f"{len(missed)} of {len(names)} classes ({texts}) never predicted: {shown}")
     if low <= baseline:
         advised.append("test accuracy is not significantly above the majority-class baseline")
     if advised:
@@ -147,11 +146,11 @@ def draw_confusion(labels, predicted, names):
     axes = figure.subplots()
     short = [name[:20].replace("$", r"\$") for name in names]  # $ would begin a formula
     options = {"labels": range(len(names)), "display_labels": short, "normalize": "true"}
-    options |= {"include_values": few, "values_format": ".0%", "xticks_rotation": "vertical"}
-    options |= {"cmap": "Blues", "ax": axes}
+    options |= {"include_values": few, "values_format": ".0%", "cmap": "Blues", "ax": axes}
     metrics.ConfusionMatrixDisplay.from_predictions(labels, predicted, **options)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.tick_params(labelsize=8)
+    axes.tick_params("x", rotation=90)
     return figure
 
 
@@ -159,13 +158,9 @@ def draw_reliability(correct, confidence):
     """Returns a figure with accuracy against the probability of the predicted class."""
     figure = Figure((5, 4), layout="constrained")
     axes = figure.subplots()
-    options = {
-        "n_bins": 10,
-        "strategy": "quantile",
-        "name": "tenths of test (below the line: overconfident)",
-    }
+    options = {"n_bins": 10, "strategy": "quantile", "name": "a tenth of the test texts each"}
     calibration.CalibrationDisplay.from_predictions(correct, confidence, **options, ax=axes)
-    axes.set(xlabel="probability of the predicted class", ylabel="fraction correct")
+    axes.set(xlabel="probability (below the line: overconfident)", ylabel="fraction correct")
     return figure
 
 
@@ -175,7 +170,7 @@ def picture_html(figure):
     warnings.filterwarnings("ignore", "Glyph")  # a class's name in a script that the font lacks
     figure.savefig(file, dpi=150, facecolor="white")
     address = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return f'<img alt="" style="width: {figure.get_figwidth():.1f}in" src="{address}">'
+    return f'<img alt="" style="width: {figure.get_figwidth():.1f}in" src="{address}"/>'
 
 
 def mistake_html(classifier, names, text, true, predicted, confidence):
@@ -245,8 +240,9 @@ def main(arguments=None):
     page = HEAD + "".join(f"<p>{html.escape(line)}</p>\n" for line in lines)
     for name, content in sections.items():
         page += f"<h2>{name}</h2>\n{content}\n" if content else ""
+    page = "\n".join(map(printable, page.split("\n")))
     with data_file.replacing(str(folder / "report.html")) as file:
-        file.write("\n".join(map(printable, page.split("\n"))).encode())
+        file.write(f"{page}</body></html>\n".encode())
     print(f"written: {folder / 'report.html'}")
 
 
