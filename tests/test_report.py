@@ -24,6 +24,10 @@ HOSTILE = ["<script>alert(1)</script>", "a & b $x_$ \x1b[31m 中 " + "long " * 3
 MANY = [f"class{number}" for number in range(120)]
 
 
+def joined(names):
+    return np.frombuffer("\n".join(names).encode(), "uint8")
+
+
 def train(folder, script, data, **constants):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -39,19 +43,16 @@ def two_classes(tmp_path_factory, small_sample):
     """A folder with a run on texts with hostile words and classes."""
     words = words_of(small_sample)
     words[:3] = "</p>", "&amp;", "\x1b[31m"
-    arrays = {"vocabulary": words, "classes": HOSTILE}
-    arrays = {k: np.frombuffer("\n".join(v).encode(), "uint8") for k, v in arrays.items()}
-    folder = tmp_path_factory.mktemp("two")
-    return train(folder, imdb_lstm, small_sample | arrays, LSTM_UNITS=4)
+    data = small_sample | {"vocabulary": joined(words), "classes": joined(HOSTILE)}
+    return train(tmp_path_factory.mktemp("two"), imdb_lstm, data, LSTM_UNITS=4)
 
 
 @pytest.fixture(scope="session")
 def many_classes(tmp_path_factory, small_sample):
     """A folder with a run on 120 uneven classes; without validation."""
-    data = dict(small_sample, classes=np.frombuffer("\n".join(MANY).encode(), "uint8"))
+    data = small_sample | {"classes": joined(MANY)}
     for part in "train", "test":
-        lengths = data[f"{part}_lengths"]
-        data[f"y_{part}"] = np.where(lengths < 30, 3, lengths % 120).astype("int64")
+        data[f"y_{part}"] = data[f"{part}_lengths"].astype("int64") % 120
     folder = tmp_path_factory.mktemp("many")
     return train(folder, reuters_rnn, data, UNITS=(4,), VALIDATION_SIZE=0)
 
@@ -66,8 +67,7 @@ def call(monkeypatch, capsys):
         capsys.readouterr()
         report.main([str(path)])
         page = (path / "report.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
-        # This parser refuses a page that is not well-formed, such as one with raw names.
-        page = ElementTree.fromstring(page)
+        page = ElementTree.fromstring(page)  # raises if a name is not escaped
         return page, json.loads((path / "result.json").read_text()), "".join(capsys.readouterr())
 
     return call
