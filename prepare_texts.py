@@ -135,7 +135,7 @@ def collect(encoder, name, unit, rows, account):
         where = f", the first: {firsts[reason]}" if reason in firsts else ""
         lines.append(f"  {count:9,}  {reason}{where}")
     if empty := [part for part in parts if not parts[part]]:
-        reasons = "; ".join(map(str.strip, lines[1:]))
+        reasons = printable("; ".join(map(str.strip, lines[1:])))
         raise DataError(f"{name} has no text with a label for {empty[0]} ({reasons}), {WRITE}")
     return parts, lines
 
@@ -153,7 +153,7 @@ def number_classes(labels):
     with contextlib.suppress(ValueError):  # not all are numbers
         classes = sorted(classes, key=float)
     if other := [label for label in counts if label != names[keys[label]]]:
-        lines.append(f"{len(other):,} other spellings of a class, such as {other[0]!r}")
+        lines.append(f"{len(other):,} labels are spelt unlike their class, such as {other[0]!r}")
     if joined := [name for name in classes if re.search("[|;,]", name)]:
         lines.append(f"several labels in a cell, as in {joined[0]!r}? They are one class here")
     numbers = {name.lower(): number for number, name in enumerate(classes)}

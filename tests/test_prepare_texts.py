@@ -125,6 +125,7 @@ prepare_texts.write("a.npz", ["good"] * 40_000, [n % 20_000 for n in range(40_00
 CELLS = strategies.sampled_from(["good", "bad film", "", " ... ", "text", "label", "nan", "0", "1"])
 
 
+@hypothesis.example([("text", "label"), ("bad film", "nan"), (" ... ", "0"), ("good", "")])
 @hypothesis.given(strategies.lists(strategies.tuples(CELLS, CELLS), max_size=12))
 def test_every_row_is_counted_once_and_taken_if_it_has_words_and_a_label(tmp_path_factory, rows):
     rows = [*rows, *(("good", label) for _, label in rows), ("good", "0"), ("good", "1")]
@@ -194,7 +195,7 @@ def test_classes_are_known_by_value_and_ordered(in_folder, capsys, labels):
     rows = [(f"text {label}", f" {label}") for label in labels.split() * 5]
     assert prepare(write_table("mine.csv", rows))[1] == CLASSES[labels].split()
     differ = len(labels.split()) > len(CLASSES[labels].split())
-    assert ("other spellings of a class" in capsys.readouterr().out) == differ
+    assert ("spelt unlike their class" in capsys.readouterr().out) == differ
 
 
 def test_spaces_and_control_characters_in_labels(in_folder, capfd):
@@ -230,6 +231,8 @@ def test_parts_of_a_folder_are_kept_and_validation_is_in_front(in_folder, capsys
     assert parts == ["dev"] * 4 + ["train"] * 40
     printed = capsys.readouterr().out
     assert "VALIDATION_SIZE = 0.0909" in printed and "mine/readme" in printed
+    with pytest.raises(DataError, match="--test"):
+        prepare_texts.main(["mine", "--test", "mine"])
 
 
 TRAIN = files_of("mine/train")
@@ -326,7 +329,7 @@ excel_utf16.txt; ; bad good; 20; 20 rows in 21 lines
 spaces_nbsp.csv; ; 0 1; 20; ; concert
 curly_apostrophe.csv; ; no yes; 20; ; wouldn't again
 literal_backslash_n.csv; ; 1 2; 20; ; food bye; nfood nbye nnfood
-label_1_and_1.0.csv; ; 0 1; 20; other spellings of a class, such as '0.0'
+label_1_and_1.0.csv; ; 0 1; 20; spelt unlike their class, such as '0.0'
 label_na.csv; ; 0 1; 17; 3  with the label nan, the first:
 label_empty.csv; ; 0 1; 17; 3  without a label, the first:
 label_several.csv; ; food food|travel music,_food travel|music; 20; several labels in a cell
