@@ -292,7 +292,7 @@ def test_prepare_texts_and_report_give_the_same_advice(counts):
 def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path, small_sample):
     folder = shutil.copytree(two_classes, tmp_path / "copy")
     data_file.write(str(folder / "data" / "imdb.npz"), small_sample)
-    about = json.loads(str(small_sample["about"])) | {"fingerprint": "another"}
+    about = json.loads(str(small_sample["about"])) | {"vectors": "made otherwise"}
     other = small_sample | {"about": np.array(json.dumps(about))}
     data_file.write(str(folder / "data" / "imdb.npz"), other)
     with pytest.raises(DataError, match="has other data now .*make that data file again"):
