@@ -17,6 +17,7 @@ A data file is a .npz file of plain arrays, no pickles:
 """
 
 import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -32,6 +33,10 @@ ARRAYS = {"x_train": "int32", "train_lengths": "int32", "y_train": "int64"}
 ARRAYS |= {"x_test": "int32", "test_lengths": "int32", "y_test": "int64"}
 ARRAYS |= {"vocabulary": "uint8", "classes": "uint8"}
 VALIDATION_SIZE = 0.1  # as in the scripts
+
+
+class EditedError(DataError):
+    """A data file does not have the texts and labels with which it was made."""
 
 
 def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"):
@@ -154,17 +159,22 @@ def read(path):
         ) from None
     about = about_of(data)
     if hash_of(data, about["vectors"]) != about["fingerprint"]:
-        raise DataError(
+        raise EditedError(
             f"{path} was edited after it was made ({about['source']}). Make it again. For other "
             "texts or labels, edit them in a line of `main` in a copy of a script, or write them "
-            "with prepare_texts.write"
+            "with prepare_texts.write."
         )
     return data
 
 
 def fingerprint(path):
     """Returns the fingerprint of a data file, None where there is none; raises like `read`."""
-    return about_of(read(path))["fingerprint"] if os.path.exists(path) else None
+    return read_fingerprint(path, os.stat(path).st_mtime_ns) if os.path.exists(path) else None
+
+
+@functools.lru_cache
+def read_fingerprint(path, time):
+    return about_of(read(path))["fingerprint"]
 
 
 def check(data):
