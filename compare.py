@@ -2,36 +2,40 @@
 # requires-python = ">=3.11,<3.14"
 # dependencies = [
 #     "tensorflow>=2.20,<2.22", "numpy>=2.0,<3",
-#     "pandas>=2.2,<4", "matplotlib>=3.8,<4", "scikit-learn>=1.5,<2",
+#     "pandas>=2.2,<4", "matplotlib>=3.8,<4", "scipy>=1.13,<2", "distributed>=2025.1",
 # ]
 # ///
 """Trains variants of the training scripts and compares them.
 
     python compare.py reuters_rnn CELL=LSTM,GRU SEED=1,2,3
     python compare.py imdb_lstm,imdb_bilstm LSTM_UNITS=32,64 EPOCHS=3
+    python compare.py imdb_lstm SEED=1,2,3 --jobs 2               two runs side by side
     python compare.py                                             all finished runs
 
 Each combination without a finished run in runs/ is trained in its own process, as if the constants
-had been edited. The same command again trains only what is missing; Ctrl-C loses only the
-run in progress. A run is reused if its constants, the fingerprint of its data, its file of word
-vectors, Keras's backend and the script (code.py, without comments, docstrings and the constants'
-values) are unchanged; of runs with equal seeds the newest counts. Values are Python literals or
-words: CELL=GRU 'UNITS=(64,),(32,32)' (the shell needs the quotes).
+had been edited. The same command again trains only what is missing; Ctrl-C loses only the runs in
+progress. A run is reused if its constants, the fingerprint of its data, its file of word vectors,
+Keras's backend and the script (code.py, without comments, docstrings and the constants' values) are
+unchanged; of runs with equal seeds the newest counts. Values are Python literals or words: CELL=GRU
+'UNITS=(64,),(32,32)' (the shell needs the quotes). What no constant says is a copy of a script: a
+copy is a variant.
 
 Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
 with one row per variant. The validation figures are those of the restored epoch, parameters include
 frozen word vectors, and s/epoch includes validation. "difference" is the variant's mean validation
 accuracy minus that of the best variant, in points, with a 95% confidence interval; "=" marks an
-interval that includes 0. The intervals are those of Games and Howell (1976): Welch's test,
-corrected for the number of variants, because the best is chosen after the fact; of two variants it
-is Welch's interval. If all variants are equal, about 5% of the tables mark one as worse. The
-interval covers the variation between seeds, not that of the validation texts. For one seed, or
-seeds with equal accuracies, the binomial standard error of one accuracy takes its place.
+interval that includes 0. The interval is Welch's over seeds, with Bonferroni's correction for the
+number of variants. Choosing the best after the fact makes it somewhat too narrow: of many equal
+variants, more than 5% of the tables mark one as worse.
+
+A run takes some 30 MB, nearly all of it model.keras, which may be deleted: predict.py and report.py
+skip such a run, compare.py still shows it.
 """
 
 import ast
 import collections
-import contextlib
+import hashlib
+import inspect
 import itertools
 import json
 import math
@@ -39,52 +43,30 @@ import os
 import pathlib
 import re
 import statistics
-import subprocess
 import sys
-import time
 
 import numpy as np
 
-from corpus import DataError, cli, data_file
-from corpus.runs import backend, code_of, constants_of, vectors_of, with_constants
+from corpus import DataError, cli, data_file, jobs, runs
 
 try:
-    import matplotlib
     import pandas
+    from matplotlib.figure import Figure
     from scipy import stats
 except ImportError as error:
-    sys.exit(f"{error}. Install it: python -m pip install -r requirements-tools.txt")
+    if __name__ == "__main__":
+        sys.exit(f"{error}. Install it: python -m pip install -r requirements-tools.txt")
+    raise
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-
-KEYS = "accuracy loss val_accuracy val_loss test_accuracy test_loss epochs best_epoch seconds"
-NEEDED = "test_accuracy epochs best_epoch seconds".split()  # those that every result.json has
+FIGURES = ["val_loss", "val_accuracy", "test_accuracy", "parameters", "epochs"]
 STYLES = ["o-", "s--", "^-.", "v:", "D-", "x--", "P-.", "*:"]  # told apart in print too
 EXPLANATION = """
 Sorted by validation accuracy: choosing by test accuracy would make the test accuracy of the choice
 too high. ±: standard deviation over seeds. =: not distinguishable from the best (the 95% interval
 includes 0)."""
-TRAIN_TEXTS = {  # in train
-    "keras.datasets.imdb, without word vectors": 25_000,
-    "keras.datasets.reuters, without word vectors": 8_982,
-}
 
 
-# --- Scripts and runs -----------------------------------------------------------------------------
-
-
-def fingerprint(path):
-    """Returns the fingerprint of a data file, or None without such a file."""
-    if not os.path.exists(path):
-        return None
-    try:
-        with np.load(path) as file:
-            return data_file.about_of(file)["fingerprint"]
-    except Exception as error:  # which one depends on where the file is damaged
-        raise DataError(
-            f"{path} is damaged or from an earlier version ({error}); make it again"
-        ) from None
+# --- What is compared ---------------------------------------------------------------------------
 
 
 def read_script(name):
@@ -98,111 +80,60 @@ def read_script(name):
         names = sorted(path.stem for path in paths if b"\ndef build_model(" in path.read_bytes())
         raise DataError(f"there is no script {path} here. Scripts: {', '.join(names) or 'none'}")
     try:
-        source = path.read_text(encoding="utf-8")
-        body = ast.parse(source).body
-    except ValueError as error:  # SyntaxError is not among these
-        raise DataError(f"{path} cannot be read ({error})") from None
+        text = path.read_text(encoding="utf-8")
+        constants = runs.constants_of(text)
     except SyntaxError as error:
         raise DataError(f"{path}, line {error.lineno}: {error.msg}") from None
-    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
-    if missing := [name for name in ("load_data", "batches", "build_model") if name not in names]:
-        raise DataError(f"{path} is not a training script: it has no function {missing[0]}")
-    try:
-        constants = constants_of(source)
-    except DataError as error:
+    except (ValueError, DataError) as error:
         raise DataError(f"{path}, {error}") from None
-    for constant in "DATA_FILE", "VALIDATION_SIZE", "SEED":
-        if constant not in constants:
-            raise DataError(f"{path} has no constant {constant}")
-    return constants, source
-
-
-def read_run(folder):
-    """Returns a finished run as a dict: KEYS, constants, code, fingerprint, history and more.
-
-    Raises DataError if the run is unfinished, of an earlier version, or damaged.
-    """
-    folder = pathlib.Path(folder)
-    if not (folder / "result.json").exists():
-        raise DataError(f"{folder} is unfinished: it has no result.json")
-    try:
-        result = json.loads((folder / "result.json").read_bytes())
-        run = {"script": result["script"], "constants": result["constants"]}
-        run["seed"] = result["constants"]["SEED"]
-        run["code"] = code_of((folder / "code.py").read_text(encoding="utf-8"))
-        run["fingerprint"] = result["about"].get("fingerprint")
-        run["source"] = result["about"]["source"]
-        run["device"] = result["device"]
-        run |= {key: result[key] + 0 for key in KEYS.split() if key in [*NEEDED, *result]}
-        run["versions"] = {name: value.split()[0] for name, value in result["versions"].items()}
-        history = pandas.read_csv(folder / "history.csv").drop(columns="epoch")
-        # Without validation, CSVLogger writes "NA" into its columns.
-        run["history"] = history.dropna(axis="columns", how="all").to_dict("list")
-        run["parameters"], run["backend"] = result["parameters"] + 0, result["backend"]
-        run["vectors"] = result["about"].get("vectors_file")
-        # What the table and the plot read.
-        run["constants"]["DATA_FILE"], run["constants"]["VALIDATION_SIZE"] + 0
-        for name in {"val_loss", "val_accuracy"} & run.keys():
-            run["history"][name][run["best_epoch"] - 1]
-    except Exception as error:  # which one depends on where the run is damaged
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{folder} is of an earlier version or damaged ({reason})") from None
-    return run
-
-
-def finished_runs():
-    """Returns the finished runs in runs/, the oldest first; says which folders are skipped."""
-    runs, skipped = [], []
-    folders = sorted(path for path in pathlib.Path("runs").glob("*") if path.is_dir())
-    for folder in folders:
-        try:
-            runs.append(read_run(folder))
-        except DataError as error:
-            skipped.append(str(error))
-    if skipped:
-        text = f"skipped {len(skipped)} of {len(folders)} folders in runs/; the first: {skipped[0]}"
-        print(text, file=sys.stderr)
-    return runs
-
-
-def matches(run, wanted):
-    """Tells whether a run has these values: script, code, constants and fingerprint."""
-    return all(run[name] == value for name, value in wanted.items())
-
-
-# --- Training -------------------------------------------------------------------------------------
+    if missing := [
+        name for name in ("DATA_FILE", "VALIDATION_SIZE", "SEED") if name not in constants
+    ]:
+        raise DataError(f"{path} is not a training script: it has no constant {missing[0]}")
+    return constants, text
 
 
 def values_of(text):
     """Returns the values in "1,2,3", "(64,),(32,32)" or "GRU,LSTM" as a list."""
-    values = []
-    for item in re.findall(r"(?:\([^()]*\)|\[[^\[\]]*\]|'[^']*'|\"[^\"]*\"|[^,])+", text):
-        try:
-            value = ast.literal_eval(item.strip())
-        except (ValueError, SyntaxError):
-            if not re.fullmatch(r"[\w./\\:~ -]+", item):
-                raise DataError(f"{item!r} is not a value. Examples: 64  0.5  (64,)  GRU") from None
-            value = item.strip()
-        if value in (math.inf, -math.inf):
-            raise DataError(f"{item} is too large")
-        if value not in values:
-            values.append(value)
-    return values
+    try:
+        values = ast.literal_eval(f"[{text}]")
+    except (ValueError, SyntaxError):
+        values = [value_of(word.strip()) for word in text.split(",") if word.strip()]
+    if not isinstance(values, list) or math.inf in values or -math.inf in values:
+        raise DataError(f"{text} is too large, or not a list of values")
+    return [value for n, value in enumerate(values) if value not in values[:n]]
 
 
-def check_value(script, constants, name, value):
-    """Raises DataError unless a script has a constant of this name and of the value's kind."""
+def value_of(word):
+    try:
+        return ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        if not re.fullmatch(r"[\w./\\:~ -]+", word):
+            raise DataError(f"{word!r} is not a value. Examples: 64  0.5  (64,)  GRU") from None
+        return word
+
+
+def check_values(script, constants, name, text):
+    """Raises DataError unless a script has a constant of this name and of its values' kind."""
     if name not in constants:
-        raise DataError(f"{script}.py has no constant {name}. It has: {', '.join(constants)}")
+        raise DataError(
+            f"{script}.py has no constant {name}. It has: {', '.join(constants)}. For "
+            "what no constant says, such as another layer, copy the script and edit the copy: "
+            f"python compare.py {script},COPY"
+        )
 
     def kind(value):
         return float if type(value) is int else type(value)
 
-    own = constants[name]
-    whole = type(own) is int and own > 1 and type(value) is float  # EPOCHS=2.5
-    if (kind(value) != kind(own) or whole) and None not in (value, own):
-        example = repr(own).replace(" ", "")
-        raise DataError(f"{name}={value}: write it like the value in {script}.py, {name}={example}")
+    default = constants[name]
+    if type(default) is float and re.fullmatch(r"\d+,\d+", text):  # 0,1 for 0.1
+        dot, two = text.replace(",", "."), text.replace(",", ".0,") + ".0"
+        raise DataError(f"{name}={text} is two values. Write {name}={dot}, or {name}={two} for two")
+    for value in values_of(text):
+        fraction = type(default) is int and default > 1 and type(value) is float  # EPOCHS=2.5
+        if (kind(value) != kind(default) or fraction) and None not in (value, default):
+            example = f"{name}={show(default)}"
+            raise DataError(f"{name}={value}: write it like the value in {script}.py, {example}")
 
 
 Combination = collections.namedtuple("Combination", "run title changes text")
@@ -215,36 +146,31 @@ def combinations(arguments):
     constants to set; `text`, that of the script. Raises DataError for an unknown script or constant
     and for a value that cannot be meant.
     """
-    scripts = [name.removesuffix(".py") for argument in arguments if "=" not in argument
-               for name in argument.split(",") if name]  # fmt: skip
+    names = ",".join(argument for argument in arguments if "=" not in argument).split(",")
+    scripts = [os.path.normpath(name).removesuffix(".py") for name in names if name]
     if not scripts:
         raise DataError("name a script, for example: python compare.py imdb_lstm SEED=1,2,3")
-    values = {}
+    texts = {}
     for name, _, text in (argument.partition("=") for argument in arguments if "=" in argument):
-        if name in values:
+        if name in texts:
             raise DataError(f"{name} is given twice; separate values by commas: {name}=1,2")
-        if not name:
-            raise DataError(f"={text}: the name of the constant is missing")
-        if not text.strip(", "):
-            raise DataError(f"{name}= has no value")
-        values[name] = values_of(text)
-    found = []
+        if not name or not text.strip(", "):
+            raise DataError(f"{name}={text}: the name or the value is missing")
+        texts[name] = text
+    wanted = []
     for script in dict.fromkeys(scripts):
         constants, text = read_script(script)
-        for name in values:
-            for value in values[name]:
-                check_value(script, constants, name, value)
-        for chosen in itertools.product(*values.values()):
-            changes = dict(zip(values, chosen))
+        for name in texts:
+            check_values(script, constants, name, texts[name])
+        for values in itertools.product(*map(values_of, texts.values())):
+            changes = dict(zip(texts, values))
             everything = json.loads(json.dumps(constants | changes))  # as result.json has it
-            run = {"script": script, "code": code_of(text), "constants": everything}
-            run["fingerprint"] = fingerprint(everything["DATA_FILE"])
-            run |= {"vectors": vectors_of(everything), "backend": backend()}
-            title = " ".join(
-                [script, *(f"{name}={show(value)}" for name, value in changes.items())]
-            )
-            found.append(Combination(run, title, changes, text))
-    return found
+            run = {"script": script, "code": runs.code_of(text), "constants": everything}
+            run |= {"fingerprint": data_file.fingerprint(everything["DATA_FILE"])}
+            run |= {"backend": runs.backend(), "vectors": runs.vectors_of(everything)}
+            title = " ".join([script, *(f"{name}={show(changes[name])}" for name in changes)])
+            wanted.append(Combination(run, title, changes, text))
+    return wanted
 
 
 def show(value):
@@ -253,186 +179,157 @@ def show(value):
     return str(value).replace(" ", "")
 
 
-def run_python(code, folder=".", **environment):
-    """Runs Python code that trains, in a process of its own; shows a line an epoch.
+def without_edited(finished):
+    """Returns the runs whose data file was not edited, and a DataError for the others, or None.
 
-    Raises DataError with the last line of the process's output if it fails.
+    A run names the data from before the edit, whether it was trained before or after.
     """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
-    arguments = [sys.executable, "-u", "-c", code]
-    last, epoch = "", "Epoch 1/1"  # which Keras does not print
-    with subprocess.Popen(arguments, cwd=folder, env=environment, **options) as process:
+    edited = {}
+    for path in {run["constants"]["DATA_FILE"] for run in finished if run["fingerprint"]}:
         try:
-            for line in process.stdout:
-                last = line.strip() or last
-                if line.startswith("Epoch "):  # what fit(verbose=2) prints
-                    epoch = line.strip()
-                elif re.match(r"\d+/\d+ - .*loss", line):
-                    print(f"  {epoch}: {line.strip().split(' - ', 1)[1]}", flush=True)
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        raise DataError(f"training failed (status {process.returncode}); its last line: {last}")
+            data_file.fingerprint(path)
+        except data_file.EditedError as error:
+            edited[path] = error
+        except DataError:
+            pass  # it is damaged: no run was trained on it
+    usable = [run for run in finished if run["constants"]["DATA_FILE"] not in edited]
+    reasons = [f"{error} Its runs are not shown." for error in edited.values()]
+    return usable, DataError("\n".join(reasons)) if reasons else None
 
 
-def runner(path, text, constants):
-    """Returns Python code that runs a script with other constants; it needs no file but `path`.
+# --- Training -------------------------------------------------------------------------------------
 
-    The code refuses a script that no longer has the text that was compared with the stored runs.
+
+def child(path, text, variant, constants, lock, finished, backend):
+    """Runs a training script with other constants, unless another process does, or did since.
+
+    It is sent as text to another process, perhaps on another machine. Args: `path`, of the script;
+    `text`, the one that was compared with the stored runs; `variant`, with `constants`; `lock`, a
+    file; `finished`, the names of the runs that were there when this one was missing.
     """
-    edited = f"{path} was edited while compare.py ran. Type the command again."
-    return f"""import pathlib, sys
-path = {os.path.abspath(path)!r}
-if pathlib.Path(path).read_text(encoding="utf-8") != {text!r}:
-    sys.exit({edited!r})
-code = compile({with_constants(text, constants)!r}, path, "exec")
-exec(code, {{"__name__": "__main__", "__file__": path}})"""
+    import contextlib
+    import fcntl
+    import json
+    import os
+    import pathlib
+    import sys
 
-
-def train(missing, runs):
-    """Trains Combinations one after the other; returns a message for each that failed."""
-    earlier = [run["seconds"] for run in runs if run["script"] == missing[0].run["script"]]
-    failures, measured = [], []
-    for number, (run, title, changes, text) in enumerate(missing):
-        seconds = statistics.mean(measured or earlier or [0]) * (len(missing) - number)
-        left = f", about {math.ceil(seconds / 60)} min left" if seconds else ""
-        print(f"run {number + 1} of {len(missing)}: {title}{left}", flush=True)
-        start = time.perf_counter()
+    path = pathlib.Path(path)
+    if path.read_text(encoding="utf-8") != text:
+        sys.exit(f"{path.name} was edited while compare.py ran. Type the command again.")
+    os.environ["KERAS_BACKEND"] = backend
+    os.makedirs("runs", exist_ok=True)
+    with open(lock, "w") as file:
         try:
-            run_python(runner(f"{run['script']}.py", text, changes))
-            measured.append(time.perf_counter() - start)
-        except DataError as error:
-            failures.append(f"{title}: {error}")
-            print(f"  {error}", flush=True)
-    return failures
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+        except BlockingIOError:
+            sys.exit(75)  # jobs.BUSY
+        except OSError:
+            pass  # a file system without locks
+        for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
+            with contextlib.suppress(ValueError):  # it is being written
+                if result.parent.name not in finished:
+                    if json.loads(result.read_bytes())["constants"] == constants:
+                        sys.exit()
+        try:
+            names = {"__name__": "__main__", "__file__": str(path)}
+            exec(compile(variant, str(path), "exec"), names)
+        finally:
+            os.remove(lock)
+
+
+def job_of(combination, finished):
+    """Returns the jobs.Job that trains a Combination."""
+    run, title, changes, text = combination
+    path, constants = os.path.abspath(f"{run['script']}.py"), run["constants"]
+    variant = {name: value for name, value in changes.items() if name != "SEED"}
+    key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    names = [pathlib.Path(other["folder"]).name for other in finished]
+    arguments = path, text, runs.with_constants(text, changes), constants
+    arguments += f"runs/.{key}.lock", names, run["backend"]
+    seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
+    code = f"{inspect.getsource(child)}\nchild{arguments!r}"
+    same = json.dumps([run["script"], variant])
+    return jobs.Job(title, same, code, statistics.mean(seconds) if seconds else None)
 
 
 # --- Table and plot -------------------------------------------------------------------------------
 
 
-def validation_texts(run):
-    """Returns the number of texts in the validation set of a run, or None without its data file."""
-    train = TRAIN_TEXTS.get(run["source"])
-    path = run["constants"]["DATA_FILE"]
-    with contextlib.suppress(DataError):  # a file of other data, or a damaged one, now
-        if run["fingerprint"] and run["fingerprint"] == fingerprint(path):
-            with np.load(path) as file:
-                train = len(file["train_lengths"])
-    return train and round(train * run["constants"]["VALIDATION_SIZE"])
+def frame_of(finished):
+    """Returns a pandas.DataFrame with a row for each run: the columns `run`, a dict; `table`, the
+    data and validation texts; script, code, seed, figures; each constant but SEED, as text.
 
-
-def variance_of_mean(accuracies, texts):
-    """Returns the variance of the mean of accuracies, one a seed, and its degrees of freedom.
-
-    Of one accuracy, and of equal ones, it is binomial; `texts` is the number of validation texts,
-    or None where it is not known (then the variance is NaN).
+    Runs without validation join the first table with their data.
     """
-    deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else 0
-    if deviation:
-        return deviation**2 / len(accuracies), len(accuracies) - 1
-    if not texts:
-        return math.nan, math.inf
-    accuracy = (accuracies[0] * texts + 2) / (texts + 4)  # Agresti and Coull: above 0 at 100% too
-    return accuracy * (1 - accuracy) / (texts + 4), math.inf
+    rows, sizes = [], {}  # sizes of validation: the first of each data
+    for run in finished:
+        data, size = runs.data_of(run), run["constants"]["VALIDATION_SIZE"]
+        sizes[data] = sizes.get(data) or size
+        row = {name: show(value) for name, value in run["constants"].items() if name != "SEED"}
+        row |= {name: run.get(name) for name in FIGURES}
+        row |= {"run": run, "script": run["script"], "code": run["code"], "seed": run["seed"]}
+        rows.append(row | {"table": (data, size), "seconds": run["seconds"] / run["epochs"]})
+    frame = pandas.DataFrame(rows)
+    frame[FIGURES] = frame[FIGURES].astype(float)
+    frame["table"] = [(data, size or sizes[data]) for data, size in frame["table"]]
+    return frame
 
 
-def interval(accuracies, best, count, texts=None):
-    """Returns the limits of the 95% interval of mean(accuracies) - mean(best).
+def different(frame):
+    """Returns the columns in which runs of a script differ: constants, and `code`."""
+    columns = [name for name in frame if name.isupper()] + ["code"]
+    return [
+        name for name in columns if frame.groupby("script")[name].nunique(dropna=False).max() > 1
+    ]
 
-    Args: `accuracies` and `best`, one a seed; `count`, the number of variants from which the best
-    was chosen; `texts`, see `variance_of_mean`. The method is that of Games and Howell 1976,
-    https://doi.org/10.3102/10769986001002113. (scipy.stats.tukey_hsd has it too, but takes no
-    variants of one seed, and seconds for eight variants.)
+
+def interval(accuracies, best, comparisons):
+    """Returns the limits of the 95% interval of mean(accuracies) - mean(best), NaN if undefined.
+
+    Args: `accuracies` and `best`, one a seed; `comparisons`, how many variants are compared with
+    the best. No limit is beyond what an accuracy of 0 or 1 would give.
     """
-    variance, freedom = variance_of_mean(accuracies, texts)
-    best_variance, best_freedom = variance_of_mean(best, texts)
-    both = variance + best_variance
-    if math.isnan(both):
+    if min(len(accuracies), len(best)) < 2 or not max(np.ptp(accuracies), np.ptp(best)) > 0:
         return math.nan, math.nan
-    divisor = variance**2 / freedom + best_variance**2 / best_freedom
-    freedom = min(both**2 / divisor, 1e6) if divisor else 1e6  # scipy takes no infinity
-    half = stats.studentized_range.ppf(0.95, count, freedom) * math.sqrt(both / 2)
-    difference = statistics.mean(accuracies) - statistics.mean(best)
-    return difference - half, difference + half
+    test = stats.ttest_ind(accuracies, best, equal_var=False)
+    low, high = test.confidence_interval(1 - 0.05 / comparisons)
+    return max(low, -np.mean(best)), min(high, 1 - np.mean(best))
 
 
-def group(runs):
-    """Returns a list of tables, each a list of variants, each a list of runs, one a seed.
+def tabulate(frame):
+    """Returns a row for each variant of one table, the best first; accuracies are fractions.
 
-    A table has runs with the same data and validation texts; runs without validation join the first
-    table with their data. Variants are ranked by validation accuracy; without validation, last.
+    The column `runs` has the runs of the variant, one a seed; without validation, or if a run
+    diverged, a variant is last and has no difference.
     """
-    sizes = {}  # of validation: the first of each data
-    for run in runs:
-        size = run["constants"]["VALIDATION_SIZE"]
-        sizes[data_of(run)] = sizes.get(data_of(run)) or size
-    tables = collections.defaultdict(lambda: collections.defaultdict(dict))
-    for run in runs:
-        constants = {name: value for name, value in run["constants"].items() if name != "SEED"}
-        variant = json.dumps([run["script"], run["code"], constants])
-        size = run["constants"]["VALIDATION_SIZE"] or sizes[data_of(run)]
-        tables[data_of(run), size][variant][run["seed"]] = run
-
-    def rank(runs):
-        if "val_accuracy" not in runs[0]:
-            return 1, 0
-        keys = "val_accuracy", "val_loss"
-        accuracy, loss = (statistics.mean(run[key] for run in runs) for key in keys)
-        return -accuracy, loss
-
-    found = [[list(seeds.values()) for seeds in variants.values()] for variants in tables.values()]
-    return [sorted(variants, key=rank) for variants in found]
-
-
-def data_of(run):
-    return run["fingerprint"] or run["source"]
-
-
-def settings(run):
-    """Returns what tells variants apart, as text: script, constants, start of the code's hash."""
-    values = {"script": run["script"]} | run["constants"] | {"code": run["code"][:4]}
-    return {name: show(value) for name, value in values.items() if name != "SEED"}
-
-
-def different(variants):
-    """Returns the names of the settings that differ: "script", and what differs within a script."""
-    values = collections.defaultdict(set)
-    for run, *_ in variants:
-        for name, value in settings(run).items():
-            values[name, run["script"]].add(value)
-    names = dict.fromkeys(name for (name, _), found in values.items() if len(found) > 1)
-    several = len({run["script"] for run, *_ in variants}) > 1
-    return ["script", *names] if several else list(names)
-
-
-def tabulate(variants):
-    """Returns the table of ranked variants, a pandas.DataFrame; accuracies are fractions."""
+    keys = ["script", *different(frame)]
     rows = []
-    names = different(variants)
-    for runs in variants:
-        numbers = pandas.DataFrame(runs).reindex(columns=["val_loss", "val_accuracy", *NEEDED])
-        mean, deviation = numbers.mean(), numbers.std()  # NaN without values, and of one seed
-        row = {name: settings(runs[0]).get(name, "") for name in names}
-        row["seeds"] = ",".join(str(run["seed"]) for run in runs)
+    for values, same in frame.groupby(keys, sort=False, dropna=False):
+        same = same.drop_duplicates("seed", keep="last").sort_values("seed")
+        row = dict(zip(keys, values)) | {"seeds": ",".join(map(str, same["seed"]))}
         for name in "val_loss", "val_accuracy", "test_accuracy":
-            row |= {name: mean[name], f"{name}_sd": deviation[name]}
-        row["parameters"] = runs[0]["parameters"]
-        row["epochs"] = mean["epochs"]
-        row["seconds_per_epoch"] = (numbers["seconds"] / numbers["epochs"]).mean()
-        row["accuracies"] = numbers["val_accuracy"].tolist()
-        row["texts"] = validation_texts(runs[0])
-        rows.append(row)
+            row |= {name: same[name].mean(skipna=False), f"{name}_sd": same[name].std()}
+        row |= {"parameters": same["parameters"].iloc[-1], "epochs": same["epochs"].mean()}
+        row |= {"seconds_per_epoch": same["seconds"].mean(), "runs": list(same["run"])}
+        rows.append(row | {"diverged": any(map(runs.diverged, same["run"]))})
     table = pandas.DataFrame(rows)
-    best, count = table.iloc[0], table["val_accuracy"].count()
-    table["difference"] = table["val_accuracy"] - best.val_accuracy
-    table["low"] = table["high"] = math.nan
-    for row in table.iloc[1:count].itertuples():
-        limits = interval(row.accuracies, best.accuracies, count, row.texts)
-        table.loc[row.Index, ["low", "high"]] = limits
-    return table.drop(columns="accuracies")
+    order = [table["val_accuracy"].isna(), table["diverged"], -table["val_accuracy"]]
+    order = pandas.concat([*order, table["val_loss"]], axis=1, keys=range(4)).sort_values(
+        [0, 1, 2, 3]
+    )
+    table = table.loc[order.index].reset_index(drop=True)
+    ranked = table["val_accuracy"].notna() & ~table["diverged"]
+    table["difference"] = (table["val_accuracy"] - table["val_accuracy"][0]).where(ranked)
+    accuracies = [[run.get("val_accuracy") for run in same] for same in table["runs"]]
+    limits = [
+        interval(values, accuracies[0], ranked.sum() - 1)
+        if number and ranked[number]
+        else (np.nan,) * 2
+        for number, values in enumerate(accuracies)
+    ]
+    table[["low", "high"]] = limits
+    return table
 
 
 def format_table(table):
@@ -443,49 +340,57 @@ def format_table(table):
         return text if math.isnan(deviation) else f"{text} ± {100 * deviation:.1f}"
 
     def difference(row):
-        if math.isnan(row.val_accuracy):
-            return "-"
-        if row.Index == table.index[0]:
-            return "best"
-        if math.isnan(row.low):  # one seed, and no data file that has the number of texts
-            return f"{100 * row.difference:+.1f} (unknown)"
+        if row.Index == 0 or math.isnan(row.difference):
+            return "-" if math.isnan(row.difference) else "best"
+        if math.isnan(row.low):
+            return f"{100 * row.difference:+.1f} (-)"
         mark = " =" if row.low <= 0 <= row.high else "  "
         return f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f}){mark}"
 
-    shown = table.iloc[:, : table.columns.get_loc("val_loss")].copy()
-    shown["val loss"] = [f"{loss:.3f}" if loss == loss else "-" for loss in table.val_loss]
+    def loss(row):
+        return "diverged" if row.diverged else f"{row.val_loss:.3f}".replace("nan", "-")
+
+    rows = list(table.itertuples())
+    shown = table.loc[:, :"seeds"].copy()
+    if "code" in shown:
+        shown["code"] = shown["code"].str[:4]
+    shown["val loss"] = list(map(loss, rows))
     shown["val accuracy"] = list(map(percent, table.val_accuracy, table.val_accuracy_sd))
-    shown["difference (95%)"] = [difference(row) for row in table.itertuples()]
+    shown["difference (95%)"] = list(map(difference, rows))
     shown["test accuracy"] = list(map(percent, table.test_accuracy, table.test_accuracy_sd))
-    shown["parameters"] = [f"{count:,}" for count in table.parameters]
+    shown["parameters"] = [f"{count:,.0f}" for count in table.parameters]
     shown["epochs"] = [f"{epochs:.1f}" for epochs in table.epochs]
     shown["s/epoch"] = [f"{seconds:.1f}" for seconds in table.seconds_per_epoch]
-    return shown.to_string(index=False)
+    return shown.to_string(index=False, na_rep="")
 
 
-def print_tables(tables, common=""):
-    """Prints the tables and what their marks mean; returns them as one pandas.DataFrame.
+def heading(table):
+    """Returns the source of a table's data, its validation texts and the error of an accuracy."""
+    run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
+    path, size = run["constants"]["DATA_FILE"], run["constants"]["VALIDATION_SIZE"]
+    try:
+        data = data_file.read(path)
+    except DataError:  # it is missing, damaged or edited now
+        return run["source"]
+    count = round(len(data["train_lengths"]) * size)
+    if data_file.about_of(data)["fingerprint"] != run["fingerprint"] or not count:
+        return run["source"]
+    accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
+    error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
+    text = f"validation: {count:,} texts, standard error of an accuracy {error:.1f}"
+    return f"{run['source']}; {text}"
 
-    `common` is added to the headings: the constants that were set for all variants.
-    """
-    frames = []
-    for variants in tables:
-        table, run = tabulate(variants), variants[0][0]
-        count = max(filter(None, table.pop("texts").fillna(0)), default=0)
-        validation = f"; validation: {count:,.0f} texts" if count else ""
-        print(f"\n{run['source']}{validation}; accuracies in %{common}")
-        print(format_table(table))
-        if "code" in table:
-            print(
-                "code: the runs used different versions of the script; compare their code.py files."
-            )
-        if (table.low < 0).any() and (table.high.dropna() >= 0).all():
-            print("No variant is distinguishable from the best. More seeds narrow the intervals.")
-        table.insert(0, "data", run["source"])
-        frames.append(table)
-    if any(len(variants) > 1 for variants in tables):
-        print(EXPLANATION)
-    return pandas.concat(frames)
+
+def print_table(table, common):
+    """Prints a table and what to think of it; `common` is added to its heading."""
+    print(f"\n{heading(table)}; accuracies in %{common}")
+    print(format_table(table))
+    if "code" in table:
+        print("code: the runs used different versions of the script; compare their code.py files.")
+    if len(table) > 1 and (table["runs"].map(len) == 2).any():
+        print("Two seeds cannot tell variants apart. Take three or more: SEED=1,2,3")
+    elif (table.low < 0).any() and (table.high.dropna() >= 0).all():
+        print("No variant is distinguishable from the best. More seeds narrow the intervals.")
 
 
 def draw(tables, path):
@@ -493,97 +398,122 @@ def draw(tables, path):
 
     Returns False where no run has validation.
     """
-    tables = [[runs for runs in variants if "val_loss" in runs[0]] for variants in tables]
-    tables = [variants for variants in tables if variants]
+    tables = [table[table["val_accuracy"].notna()][: len(STYLES)] for table in tables]
+    tables = [table for table in tables if len(table)]
     if not tables:
         return False
-    size = 9, 4.2 * len(tables)
-    figure, rows = plt.subplots(len(tables), 2, figsize=size, squeeze=False, layout="constrained")
-    for panels, variants in zip(rows, tables):
-        names = different(variants)
+    figure = Figure(figsize=(9, 4.2 * len(tables)), layout="constrained")
+    for panels, table in zip(figure.subplots(len(tables), 2, squeeze=False), tables):
+        names = list(table.loc[:, :"seeds"].columns[:-1])
+        names = names if table["script"].nunique() > 1 or len(names) == 1 else names[1:]
         for axes, name in zip(panels, ("val_accuracy", "val_loss")):
-            for number, runs in enumerate(variants[: len(STYLES)]):
-                color = f"C{number}"
-                curves = [run["history"][name] for run in runs]
-                for run, values in zip(runs, curves):
+            for number, row in table.iterrows():
+                curves = [run["history"][name] for run in row["runs"]]
+                options = {"color": f"C{number}", "markersize": 4}
+                for run, values in zip(row["runs"], curves):
                     epochs = range(1, len(values) + 1)
-                    axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.5)
-                    restored = run["best_epoch"]
+                    axes.plot(epochs, values, color=f"C{number}", linewidth=0.8, alpha=0.5)
+                    best = run["best_epoch"]
                     axes.plot(
-                        restored, values[restored - 1], "o", color=color, markersize=8, mfc="w"
+                        best, values[best - 1], "o", color=f"C{number}", markersize=8, mfc="w"
                     )
                 mean = [statistics.mean(values) for values in zip(*curves)]  # while all train
+                label = " ".join(
+                    row[key] if key == "script" else f"{key}={row[key]}"
+                    for key in names
+                    if row[key] == row[key]
+                )
                 epochs = range(1, len(mean) + 1)
-                values = settings(runs[0])
-                label = [values[key] if key == "script" else f"{key}={values[key]}"
-                         for key in names if key in values]  # fmt: skip
-                label = (" ".join(label) or runs[0]["script"]).replace("$", r"\$")
-                axes.plot(epochs, mean, STYLES[number], color=color, markersize=4, label=label)
+                axes.plot(epochs, mean, STYLES[number], label=escaped(label), **options)
             axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation "))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
-        source = variants[0][0]["source"].replace("$", r"\$")  # two would enclose a formula
-        panels[0].set_title(source, fontsize=9, loc="left")
-        title = (
-            "thick: mean, until the first seed stops; thin: single seeds; circles: restored epochs"
-        )
+        panels[0].set_title(escaped(table["runs"][0][0]["source"]), fontsize=9, loc="left")
+        title = "thick: mean, until the first seed stops; thin: single seeds; circles: best epochs"
         panels[1].set_title(title, fontsize=7, loc="right")
         panels[1].legend(fontsize=8)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    with data_file.replacing(path) as file:
+        figure.savefig(file, dpi=150)
     return True
+
+
+def escaped(text):
+    return text.replace("$", r"\$")  # two would enclose a formula
 
 
 def main(arguments=None):
     parser = cli.parser(__doc__)
-    parser.add_argument(
-        "words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="scripts; values of constants"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="list the runs, train nothing")
-    parser.add_argument("--csv", metavar="FILE.csv", help="write the table to this file too")
+    add = parser.add_argument
+    add("words", nargs="*", metavar="SCRIPT|CONSTANT=VALUES", help="scripts; values of constants")
+    add("--dry-run", action="store_true", help="list the runs and the time, train nothing")
+    add("--csv", metavar="FILE.csv", help="write the table to this file too")
+    add("--jobs", type=int, default=1, metavar="N", help="N runs side by side (default: 1)")
+    add("--cluster", metavar="ADDRESS", help="train on the workers of a dask scheduler")
     options = cli.parse(parser, arguments)
+    if options.jobs < 1:
+        parser.error("--jobs must be at least 1")
     if options.csv:
         if not options.csv.lower().endswith(".csv"):
             parser.error(f"--csv writes CSV; give a name that ends in .csv, not {options.csv!r}")
         data_file.check_writable(options.csv)
     wanted = combinations(options.words) if options.words else []
-    runs = finished_runs()
+    finished = runs.read_all()
 
     def newest(wanted):
-        return next((run for run in reversed(runs) if matches(run, wanted)), None)
+        same = (run for run in reversed(finished) if all(run[k] == v for k, v in wanted.items()))
+        return next(same, None)
 
     missing = [combination for combination in wanted if not newest(combination.run)]
+    todo = [job_of(combination, finished) for combination in missing]
     if options.dry_run:
         for combination in wanted:
             print(("to train: " if combination in missing else "finished: ") + combination.title)
+        print(f"{len(todo)} runs to train{jobs.time_of(todo, slots=options.jobs)}")
         return
-    failures = train(missing, runs) if missing else []
     if missing:
-        runs = finished_runs()
-    shown = [newest(combination.run) for combination in wanted] if wanted else runs
-    if shown.count(None) > len(failures):
-        title = wanted[shown.index(None)].title
-        raise DataError(f"{title}: its run has other constants or code than the script has now")
-    if shown := [run for run in shown if run]:
-        tables = sorted(group(shown), key=lambda variants: variants[0][0]["source"])
-        changes = [combination.changes for combination in wanted]
-        common = "".join(
-            f"; {name}={show(value)}"
-            for name, value in (changes[0] if changes else {}).items()
-            if name != "SEED" and all(other[name] == value for other in changes)
-        )
-        table = print_tables(tables, common)
-        if any(len(variants) > len(STYLES) for variants in tables):
+        workers = jobs.Cluster(options.cluster) if options.cluster else jobs.Machine(options.jobs)
+        ended = {job.title: reason for job, reason in jobs.run_all(todo, workers, ".")}
+        finished = runs.read_all()
+    shown = [newest(combination.run) for combination in wanted] if wanted else finished
+    problems = [combination.title for combination, run in zip(wanted, shown) if not run]
+    for title in problems:
+        if title in ended and not ended[title]:
+            raise DataError(f"{title}: its run has other constants or code than the script has now")
+    shown, error = without_edited([run for run in shown if run])
+    if shown:
+        show_tables(shown, wanted, options.csv)
+    if problems:
+        what = f"{len(problems)} of {len(wanted)} runs are missing: {'; '.join(problems)}"
+        raise DataError(f"{what}. The same command trains them")
+    if error or not shown:
+        reason = "there are no finished runs in runs/; train one: python imdb_lstm.py"
+        raise error or DataError(reason)
+
+
+def show_tables(shown, wanted, csv):
+    """Prints the tables of runs, draws compare.png and writes a CSV file, where `csv` names one."""
+    frame = frame_of(shown)
+    tables = [tabulate(same) for _, same in frame.groupby("table", sort=False)]
+    changes = [combination.changes for combination in wanted]
+    common = "".join(
+        f"; {name}={show(value)}"
+        for name, value in (changes[0] if changes else {}).items()
+        if name != "SEED" and all(other[name] == value for other in changes)
+    )
+    for table in tables:
+        print_table(table, common)
+        table.insert(0, "data", table["runs"][0][0]["source"])
+    if any(len(table) > 1 for table in tables):
+        print(EXPLANATION)
+    if draw(tables, "compare.png"):
+        print("written: compare.png")
+        if any(len(table) > len(STYLES) for table in tables):
             print(f"The plot has the best {len(STYLES)} variants of each table.")
-        if draw(tables, "compare.png"):
-            print("written: compare.png")
-        if options.csv:
-            table.to_csv(options.csv, index=False)
-            print(f"written: {options.csv}")
-    elif not failures:
-        raise DataError("there are no finished runs in runs/; train one: python imdb_lstm.py")
-    if failures:
-        raise DataError("\n".join(failures))
+    if csv:
+        text = pandas.concat(tables).drop(columns="runs").to_csv(index=False)
+        with data_file.replacing(csv) as file:
+            file.write(text.encode())
+        print(f"written: {csv}")
 
 
 if __name__ == "__main__":

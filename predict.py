@@ -30,40 +30,28 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, cli, data_file, printable, tables
+from corpus import DataError, cli, data_file, printable, runs, tables
 from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
 BATCH_SIZE, AT_ONCE = 128, 5_000  # texts that are classified, and in memory, together
 NAMES = tables.TEXT_NAMES | tables.LABEL_NAMES
 
 
-def find_run(run):
-    """Returns the folder of a run: `run` itself, or the newest finished run of the script `run`."""
-    script = run.removesuffix(".py")
-    name = re.compile(re.escape(script) + "-[0-9]{8}-[0-9]{6}-[0-9]{6}")
-    runs = sorted(path for path in pathlib.Path("runs").glob("*") if name.fullmatch(path.name))
-    runs = runs or [path for path in map(pathlib.Path, (run, f"runs/{script}")) if path.is_dir()]
-    if finished := [path for path in runs if (path / "result.json").exists()]:
-        if finished[-1] != pathlib.Path(run):
-            print(f"{run}: {finished[-1]}", file=sys.stderr)
-        return finished[-1]
-    reason = f"{runs[-1]} is unfinished (no result.json)" if runs else f"there is no run {run}"
-    raise DataError(f"{reason}; train one first, for example: python imdb_lstm.py")
-
-
 class Classifier:
-    """A trained model with the vocabulary and the settings of its run; `run` is as in `find_run`.
+    """A trained model with the vocabulary and the settings of its run.
 
-    Attributes: `folder`, a path; `result`, the content of result.json; `classes`, the names of
+    Args: `run`, the name of a script, whose newest finished run is taken, or a run's folder.
+
+    Attributes: `folder`, a path; `result`, what corpus.runs.read returns; `classes`, the names of
     labels 0, 1 and so on; `split`, a function from a text to its words; `ids`, {word: id} of the
     vocabulary; `model`, to which ids from `vocab_size` on are unknown.
     Raises: DataError where a file is missing, damaged, or does not fit the others.
     """
 
     def __init__(self, run):
-        self.folder = find_run(str(run))
+        self.result = runs.find(str(run))
+        self.folder = pathlib.Path(self.result["folder"])
         try:
-            self.result = json.loads((self.folder / "result.json").read_bytes())
             self.split = RULES[self.result["about"].get("words", "keras")]
             self.keras = str(dict(self.result.get("versions", {})).get("keras", ""))
             self.classes = list(map(str, self.result["classes"]))

@@ -17,6 +17,7 @@ A data file is a .npz file of plain arrays, no pickles:
 """
 
 import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -32,6 +33,10 @@ ARRAYS = {"x_train": "int32", "train_lengths": "int32", "y_train": "int64"}
 ARRAYS |= {"x_test": "int32", "test_lengths": "int32", "y_test": "int64"}
 ARRAYS |= {"vocabulary": "uint8", "classes": "uint8"}
 VALIDATION_SIZE = 0.1  # as in the scripts
+
+
+class EditedError(DataError):
+    """A data file does not have the texts and labels with which it was made."""
 
 
 def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"):
@@ -51,16 +56,21 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
         "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype="uint8"),
         "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
     }
-    digest = hashlib.sha256(vectors.VECTORS.encode())
-    for name in ARRAYS:
-        digest.update(data[name])
-    about = {"source": source, "fingerprint": digest.hexdigest()[:16], "words": rule}
+    about = {"source": source, "fingerprint": hash_of(data, vectors.VECTORS), "words": rule}
     about |= {"vectors": vectors.VECTORS}
     # The first texts become validation in the scripts. Vectors that were counted on them too would
     # make validation accuracy higher than test accuracy.
     validation = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
     data["vectors"] = vectors.count_vectors(data["x_train"][validation:])
     return data | {"about": np.array(json.dumps(about)), "source": np.array(source)}
+
+
+def hash_of(data, made):
+    """Returns the fingerprint of arrays; `made` is how their word vectors were made."""
+    digest = hashlib.sha256(made.encode())
+    for name in ARRAYS:
+        digest.update(data[name])
+    return digest.hexdigest()[:16]
 
 
 def from_texts(train, y_train, test, y_test, classes, source, rule="keras"):
@@ -82,7 +92,10 @@ def about_of(data):
 
 
 def write(path, data):
-    """Writes a data file atomically: a reader sees the old file or the new one."""
+    """Writes a data file atomically, with its fingerprint: a reader sees the old or the new one."""
+    about = about_of(data)
+    about["fingerprint"] = hash_of(data, about["vectors"])
+    data = data | {"about": np.array(json.dumps(about))}
     with replacing(path) as file:
         np.savez(file, **data)
 
@@ -131,7 +144,10 @@ def check_writable(path):
 
 
 def read(path):
-    """Reads and checks a data file; raises DataError with the reason where it cannot be used."""
+    """Reads and checks a data file; raises DataError with the reason where it cannot be used.
+
+    One that was edited after it was made is not used: a run would name the data from before.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             data = dict(file.items())
@@ -141,7 +157,24 @@ def read(path):
             f"{path} is not a data file of this project, or is damaged ({error}). Move it away and "
             "make it again"
         ) from None
+    about = about_of(data)
+    if hash_of(data, about["vectors"]) != about["fingerprint"]:
+        raise EditedError(
+            f"{path} was edited after it was made ({about['source']}). Make it again. For other "
+            "texts or labels, edit them in a line of `main` in a copy of a script, or write them "
+            "with prepare_texts.write."
+        )
     return data
+
+
+def fingerprint(path):
+    """Returns the fingerprint of a data file, None where there is none; raises like `read`."""
+    return read_fingerprint(path, os.stat(path).st_mtime_ns) if os.path.exists(path) else None
+
+
+@functools.lru_cache
+def read_fingerprint(path, time):
+    return about_of(read(path))["fingerprint"]
 
 
 def check(data):
@@ -157,8 +190,8 @@ def check(data):
             raise ValueError(f"{part}_lengths does not fit its texts or labels")
     if data["vectors"].ndim != 2:
         raise ValueError("vectors is not two-dimensional")
-    if "source" not in about_of(data):
-        raise ValueError("about has no source")
+    if missing := {"source", "fingerprint", "vectors"} - about_of(data).keys():
+        raise ValueError(f"about has no {min(missing)}")
 
 
 def print_counts(path, data):

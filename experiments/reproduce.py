@@ -18,9 +18,9 @@ import json
 import pathlib
 import statistics
 
-import compare
-from corpus import DataError, cli
-from corpus.runs import code_of, constants_of
+from corpus import DataError, cli, data_file
+from corpus.jobs import run_python
+from corpus.runs import code_of, constants_of, read
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS, WITHOUT_FIGURE
@@ -39,14 +39,14 @@ def identity(name, seed):
         text = RECIPES[name].text(SEED=seed)
         constants = constants_of(text)
     same = {"recipe": name, "seed": seed, "code": code_of(text), "constants": constants}
-    return same | {"fingerprint": compare.fingerprint(constants["DATA_FILE"])}
+    return same | {"fingerprint": data_file.fingerprint(constants["DATA_FILE"])}
 
 
 def is_current(run):
     """Tells whether today's recipe would repeat this run; without a data file, on any data."""
     today = identity(run["recipe"], run["seed"])
     today["fingerprint"] = today["fingerprint"] or run["fingerprint"]
-    return compare.matches(run, today)
+    return all(run[name] == value for name, value in today.items())
 
 
 def read_run(folder):
@@ -54,7 +54,10 @@ def read_run(folder):
 
     Raises DataError if the run is unfinished, or its code and constants are those of no recipe.
     """
-    run = compare.read_run(folder)
+    run = read(folder)
+    for name in "folder", "finished", "text", "about", "classes":
+        del run[name]
+    run["versions"] = {name: text.split()[0] for name, text in run["versions"].items()}
     script, run["machine"] = run.pop("script"), tools.machine(run["versions"])
     for name, recipe in RECIPES.items():
         if recipe.script == script and is_current(run | {"recipe": name}):
@@ -67,7 +70,7 @@ def train(name, seed):
     with tools.folder_with_data() as folder:
 
         def call(code):
-            compare.run_python(code, folder, PYTHONPATH=str(tools.ROOT))
+            run_python(code, folder, PYTHONPATH=str(tools.ROOT))
 
         if name in BASELINES:
             run = f"run = baselines.run({name!r}, {seed}); json.dump(run, open('run.json', 'w'))"
@@ -101,7 +104,7 @@ def refuse_other_data():
     """Raises DataError where a data file is not that of the newest stored runs."""
     newest = {run["constants"]["DATA_FILE"]: run["fingerprint"] for run in stored_runs()}
     for path, stored in newest.items():
-        if compare.fingerprint(path) not in (stored, None):
+        if data_file.fingerprint(path) not in (stored, None):
             raise DataError(
                 f"{path} holds other data than the stored runs used. Put those back (see "
                 "CONTRIBUTING.md), or repeat all runs with --again."

@@ -152,6 +152,7 @@ DAMAGES = {f"without {name}": {name: None} for name in PACKED} | {
     "no test": {name: PACKED[name][:0] for name in ("x_test", "test_lengths", "y_test")},
     "type": {"x_train": PACKED["x_train"].astype(float)},
     "vectors": {"vectors": PACKED["vectors"][0]},
+    "edited labels": {"y_train": 1 - PACKED["y_train"]},
     "about": {"about": np.array("{")},
     "about without source": {"about": np.array("{}")},
 }

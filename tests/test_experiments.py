@@ -136,7 +136,7 @@ def test_other_constants_or_data_make_a_run_stale(command, small_sample):
     command.small.constants["EPOCHS"] = 2
     assert "small" not in reproduce.runs_to_show()
     command.small.constants["EPOCHS"] = 1
-    about = json.dumps(json.loads(str(small_sample["about"])) | {"fingerprint": "another"})
+    about = json.dumps(json.loads(str(small_sample["about"])) | {"vectors": "made otherwise"})
     data_file.write("data/imdb.npz", small_sample | {"about": np.array(about)})
     assert "small" not in reproduce.runs_to_show()
     before = open("results.md").read()

@@ -35,7 +35,7 @@ import imdb_lstm
 import imdb_pretrained_lstm
 import predict
 import prepare_texts
-from corpus import DataError, archives, cli, data_file, tables
+from corpus import DataError, archives, cli, data_file, runs, tables
 
 TIME_LIMIT = 10  # seconds for one input
 AT_ONCE = 10_000  # inputs in a row; hypothesis remembers them, which makes long rows slow
@@ -107,12 +107,16 @@ def valid_run():
     with tempfile.TemporaryDirectory() as folder:
         model.save(f"{folder}/model.keras")
         content = pathlib.Path(folder, "model.keras").read_bytes()
-    constants = {"MAX_LENGTH": 4, "VOCAB_SIZE": 10}
+    constants = {"MAX_LENGTH": 4, "VOCAB_SIZE": 10, "SEED": 1, "VALIDATION_SIZE": 0}
+    constants["DATA_FILE"] = "data.npz"
     result = {"script": "imdb_lstm", "classes": ["negative", "positive"], "constants": constants}
-    result |= {"about": {"source": "fuzz", "words": "keras"}, "test_accuracy": 0.5}
+    result |= {"about": {"source": "fuzz", "words": "keras"}, "versions": {}}
+    result |= dict.fromkeys(runs.NUMBERS, 1) | {"device": "CPU", "backend": "tensorflow"}
     return {
         "model.keras": content,
         "vocabulary.txt": b"the\nfilm\ng\xc3\xb6od",
+        "code.py": b"VOCAB_SIZE = 10",
+        "history.csv": b"epoch,accuracy,loss\n0,0.5,0.7\n",
         "result.json": json.dumps(result).encode(),
     }
 

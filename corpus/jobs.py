@@ -1,0 +1,162 @@
+"""Jobs: processes that train, side by side on this machine or on a dask cluster."""
+
+import collections
+import concurrent.futures
+import math
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+from corpus import DataError
+
+# `variant`: jobs of a variant differ in their seed alone. `code`: Python code that trains; on a
+# cluster nothing else is sent. `seconds`: what it will take, None where nothing is known.
+Job = collections.namedtuple("Job", "title variant code seconds")
+BUSY = 75  # the exit status of a job that another process is doing, and what is said of it
+OTHER = "another process is training it"
+FAILED = "training failed"  # not said where a worker of a cluster was lost
+
+
+class Machine:
+    """Runs jobs as processes of this machine, which share its cores; stops them at the end."""
+
+    def __init__(self, slots):
+        self.slots, self.children, self.stopped = slots, [], False
+        self.pool = concurrent.futures.ThreadPoolExecutor(slots)
+
+    def submit(self, job, folder):
+        environment = {}
+        if self.slots > 1:
+            threads = str(max(1, (os.cpu_count() or 1) // self.slots))
+            names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
+            environment = dict.fromkeys(names, threads) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        title = f"{job.title}: " if self.slots > 1 else ""
+        return self.pool.submit(run, job.code, folder, environment, title, self)
+
+    def close(self):
+        self.stopped = True  # first: a child that starts now sees it
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for child in list(self.children):
+            child.terminate()  # nothing happens to one that ended
+
+
+class Cluster:
+    """Runs jobs on the workers of a dask scheduler, which see the same folder and Python.
+
+    What runs when this program is stopped runs on; its run is found later.
+    """
+
+    def __init__(self, address):
+        try:
+            import distributed
+
+            self.client = distributed.Client(address, timeout="20s")
+        except ImportError as error:
+            install = "python -m pip install -r requirements-tools.txt"
+            raise DataError(f"{error}. Install it: {install}") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"no dask scheduler answers at {address} ({error})") from None
+        self.pool = self.client.get_executor()
+
+    @property
+    def slots(self):
+        return max(1, sum(self.client.nthreads().values()))
+
+    def submit(self, job, folder):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": folder}
+        options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
+        return self.pool.submit(subprocess.run, [sys.executable, "-c", job.code], **options)
+
+    def close(self):
+        self.client.close()
+
+
+def run(code, folder, environment, title="", machine=None):
+    """Runs Python code that trains, in a process; shows a line an epoch.
+
+    Returns a subprocess.CompletedProcess whose stdout is the last line of output.
+    """
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
+    arguments = [sys.executable, "-u", "-c", code]
+    last, epoch = "", "Epoch 1/1"  # which Keras does not print
+    with subprocess.Popen(arguments, cwd=folder, env=environment, **options) as process:
+        if machine:
+            machine.children.append(process)
+            if machine.stopped:
+                process.terminate()
+        try:
+            for line in process.stdout:
+                last = line.strip() or last
+                if line.startswith("Epoch "):  # what fit(verbose=2) prints
+                    epoch = line.strip()
+                elif re.match(r"\d+/\d+ - .*loss", line):
+                    print(f"  {title}{epoch}: {line.strip().split(' - ', 1)[1]}", flush=True)
+        except BaseException:
+            process.terminate()
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, last)
+
+
+def run_python(code, folder=".", **environment):
+    """Runs Python code like `run`; raises DataError with its last line where it fails."""
+    done = run(code, folder, environment)
+    if done.returncode:
+        raise DataError(f"{FAILED} (status {done.returncode}): {done.stdout}")
+
+
+def reason_of(future):
+    """Returns why a job failed: the last line of its output; None if it did not fail."""
+    try:
+        done = future.result()
+    except Exception as error:  # of the cluster: a worker was lost
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    if done.returncode == BUSY:
+        return OTHER
+    last = (done.stdout.strip() or "no output").splitlines()[-1]
+    return f"{FAILED} (status {done.returncode}): {last}" if done.returncode else None
+
+
+def time_of(jobs, measured=(), slots=1):
+    """Returns ", about N min" for jobs, or nothing where too little is known of them."""
+    seconds = [job.seconds or statistics.mean(measured or [0]) for job in jobs]
+    return f", about {math.ceil(sum(seconds) / slots / 60)} min" if all(seconds) and jobs else ""
+
+
+def run_all(jobs, workers, folder):
+    """Runs jobs on a Machine or Cluster in a folder; yields (job, reason it failed or None).
+
+    After a failure the jobs of the same variant are not started, and after failures of two variants
+    for the same reason no job is. Such jobs are not yielded.
+    """
+    waiting, running, measured, failed = list(jobs), {}, [], {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers.slots:
+                job = waiting.pop(0)
+                left = [job, *waiting, *(other for other, _ in running.values())]
+                remaining = time_of(left, measured, workers.slots)
+                number = len(jobs) - len(waiting)
+                text = f"run {number} of {len(jobs)}: {job.title}"
+                print(f"{text}{remaining} left" if remaining else text, flush=True)
+                running[workers.submit(job, os.path.abspath(folder))] = job, time.perf_counter()
+            # Workers of a cluster may come later: look again.
+            done, _ = concurrent.futures.wait(running, 10, concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                job, start = running.pop(future)
+                reason = reason_of(future)
+                if reason is None:
+                    measured.append(time.perf_counter() - start)
+                elif reason not in failed.values():
+                    print(f"  {job.title}: {reason}", file=sys.stderr, flush=True)
+                if reason and reason.startswith(FAILED):
+                    stop = reason in failed.values() and job.variant not in failed
+                    failed.setdefault(job.variant, reason)
+                    waiting = [] if stop else [w for w in waiting if w.variant != job.variant]
+                yield job, reason
+    finally:
+        workers.close()
