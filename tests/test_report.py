@@ -44,7 +44,9 @@ def two_classes(tmp_path_factory, small_sample):
     words = words_of(small_sample)
     words[:3] = "</p>", "&amp;", "\x1b[31m"
     data = small_sample | {"vocabulary": joined(words), "classes": joined(HOSTILE)}
-    return train(tmp_path_factory.mktemp("two"), imdb_lstm, data, LSTM_UNITS=4)
+    return train(
+        tmp_path_factory.mktemp("two"), imdb_lstm, data, LSTM_UNITS=4, LEARNING_RATE=0.0061234567
+    )
 
 
 @pytest.fixture(scope="session")
@@ -135,14 +137,14 @@ def test_a_perfect_run_has_no_empty_headings(two_classes, call, monkeypatch):
 
 
 def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypatch):
-    monkeypatch.setattr(imdb_lstm, "MAX_LENGTH", 100)
+    monkeypatch.setattr(imdb_lstm, "MAX_LENGTH", 20)  # many texts are longer
     monkeypatch.setattr(imdb_lstm, "BATCH_SIZE", 30)
     texts = texts_of(small_sample, "test")
     numbers = {id(text): number for number, text in enumerate(texts)}
     batches = []
 
     class Classifier:
-        max_length, result = 100, {"constants": {"BATCH_SIZE": 30}}
+        max_length, result = 20, {"constants": {"BATCH_SIZE": 30}}
 
         def batch(self, texts):
             batches.append([numbers[id(text)] for text in texts])
