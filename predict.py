@@ -79,8 +79,8 @@ class Classifier:
 
     def encode(self, words):
         """Returns the start id and the ids of the words that are in the vocabulary, int32."""
-        known = [self.ids[word] for word in words if word in self.ids]
-        return np.array([START_ID, *known], dtype="int32")
+        ids = [self.ids[word] for word in words if word in self.ids]
+        return np.array([START_ID, *ids], dtype="int32")
 
     def probabilities(self, texts):
         """Returns the probability of each class, float32 of shape (texts, classes).
@@ -159,7 +159,7 @@ def standard_input(program):
         text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
         named = any(tables.is_usual(cell, NAMES) for cell in re.split(r"[\t|;,]", text))
         if number == 1 and (named or tables.JSON.match(text)):
-            raise DataError(f"line 1 is a table's or JSON, not a text: {program} --table FILE")
+            raise DataError(f"line 1 is that of a table or JSON: {program} --table FILE")
         if "\ufffd" in text:  # what "replace" puts in
             print(f"Line {number} is not UTF-8, or contains U+FFFD.", file=sys.stderr)
         yield text

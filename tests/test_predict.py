@@ -103,15 +103,16 @@ def test_words_keep_their_ids_whatever_the_line_ends(run_folder):
         assert predict.Classifier(run_folder).ids == dict(zip(words, range(4, len(words) + 4)))
 
 
-def network(columns, *parts):
+def network(columns, *parts, rows=150):
     """Returns a model: ids (batch, time) to outputs (batch, columns), all the same."""
-    embedding = layers.Embedding(150, columns, embeddings_initializer="ones")
+    embedding = layers.Embedding(rows, columns, embeddings_initializer="ones")
     output = [embedding, layers.GlobalMaxPooling1D(), layers.Activation("softmax"), *parts]
     return keras.Sequential([keras.Input((None,), dtype="int32"), *output])
 
 
 UNUSABLE = {
     "more outputs than classes": lambda: network(46),
+    "fewer words": lambda: network(1, rows=100),
     "logits": lambda: network(1, layers.Rescaling(2.0)),
     "NaN": lambda: network(1, layers.Rescaling(float("nan"))),
     "code": lambda: network(1, layers.Lambda(lambda x: (open("executed", "w"), x)[1])),
