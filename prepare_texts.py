@@ -89,7 +89,7 @@ def read(path, options):
 
 
 def rows_of_table(table, options):
-    text_at, label_at = tables.choose(table, options.text, options.label, options.header)
+    text_at, label_at = tables.choose(table, options.text, options.label)
     for note in table.notes:
         print(printable(note), file=sys.stderr)
     chosen = [*text_at, label_at]

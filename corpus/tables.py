@@ -8,7 +8,6 @@ import bz2
 import collections
 import contextlib
 import csv
-import errno
 import gzip
 import io
 import itertools
@@ -19,11 +18,10 @@ import zipfile
 
 from corpus import WRITE, DataError
 
-QUOTES = "none", "double", "backslash"  # what quotation marks mean, see `delimited`
-MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+QUOTES = "double", "backslash", "none"  # quotation marks: see `delimited`
 JSON = re.compile(r"""\s*(\{\s*(["'}]|$)|\[\s*([\[{\]]|$))""")
 NUMBERS = dict.fromkeys(["parse_int", "parse_float", "parse_constant"], str)  # spelt as in JSON
-ROW = 'A row must be {"text": "...", "label": "..."}, on a line or in an array, not a list'
+ROW = 'A row must be {"text": "...", "label": "..."}, on a line or in an array'
 
 TEXT_NAMES = set(
     "text texts review reviews reviewtext sentence sentences message messages content headline "
@@ -36,41 +34,32 @@ LABEL_NAMES = set(
 )
 
 
-class NoText(DataError):
-    """A file with null bytes."""
-
-
 class Table:
     """A table; iterate over it once for (number, cells) of each row.
 
-    Args: `source`, (number, cells, lines) of each row, without cells for an empty line; `header`,
-    whether the first of them has the names of the columns.
-    Attributes: `path`; `columns`, the names, else "1", "2"; `header`; `unit`, what rows are
-    numbered by, "line" or "row"; `notes`, lines to print; `rows`, how many were read.
+    Args: `source`, the same, with the names first if `header`, and no cells for an empty line;
+    `unit`, what rows are numbered by: "row", or "line" for the line on which a row ends.
     """
 
     def __init__(self, path, source, header=True, unit="line", notes=()):
-        number, cells, lines = next(source)
-        self.columns = [cell.strip() for cell in cells]
+        number, cells = next((row for row in source if row[1]), (0, []))
+        if not cells:
+            raise refusal(path, "is empty")
+        self.columns = [cell.strip() if header else str(at) for at, cell in enumerate(cells, 1)]
         if not header:
-            self.columns = [str(place) for place in range(1, len(cells) + 1)]
-            source = itertools.chain([(number, cells, lines)], source)
+            source = itertools.chain([(number, cells)], source)
         self.path, self.source, self.unit, self.notes = path, source, unit, list(notes)
-        self.header = int(header and lines > 0)
-        self.rows = self.empty = self.last = 0
+        self.header, self.rows, self.last = header, 0, 0
 
     def __iter__(self):
-        for number, cells, lines in self.source:
-            self.last = number + lines - 1
-            self.rows += bool(cells)
-            self.empty += not cells
+        for self.last, cells in self.source:
             if cells:
-                yield number, cells
+                self.rows += 1
+                yield self.last, cells
 
     def account(self):
         """Returns what follows "N rows" in a report, after the iteration."""
-        empty = f", {self.empty:,} of them empty" if self.empty else ""
-        return f" in {self.last:,} lines{empty}" if self.unit == "line" else ""
+        return f" in {self.last:,} lines" if self.unit == "line" else ""
 
 
 def read(path, encoding=None, quotes=None, header=True):
@@ -82,31 +71,22 @@ def read(path, encoding=None, quotes=None, header=True):
     if not os.path.isfile(path):
         raise refusal(path, "is not a file on disk")
     with opened(path) as file:
-        start, notes = file.read(4), []
+        start = file.read(4)
     if start == b"PAR1":
         return Table(path, parquet(path), unit="row")
     if start == b"PK\3\4":
-        return Table(path, excel(path, header, notes), header, "row", notes)
-    first = next(filter(str.strip, lines(path, encoding)), None)
-    if first is None:
-        raise refusal(path, "is empty")
+        note = "Excel: merged cells but the first, and formulas without saved values, are empty"
+        return Table(path, excel(path, header), header, "row", [note])
+    first = next(filter(str.strip, lines(path, encoding)), "")
     if JSON.match(first):
-        array = first.lstrip()[0] == "["
-        return Table(path, json_rows(path, encoding, array), unit="row" if array else "line")
+        return Table(path, json_rows(path, encoding, first.lstrip().startswith("[")), unit="row")
     if re.match(r"__label__[^\s,;|]+[ \t]", first):
         return Table(path, fasttext(path, encoding))
-    way = find_way(path, encoding, quotes, header, first, notes)
-    return Table(path, delimited(path, encoding, *way), header, notes=notes)
+    return delimited_table(path, encoding, header, first, [quotes] if quotes else QUOTES)
 
 
 def refusal(where, reason):
     return DataError(f"{where} {reason}. Correct it, {WRITE}")
-
-
-def short(text):
-    """Returns the beginning of a text for a message: one line, without control characters."""
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
 @contextlib.contextmanager
@@ -125,85 +105,66 @@ def opened(path):
         with file:
             yield file
     except ImportError as error:
-        tools = "python -m pip install -r requirements-tools.txt"
-        raise DataError(f"{path} needs {error.name}: {tools}") from None
+        raise DataError(f"{error}: python -m pip install -r requirements-tools.txt") from None
+    except (DataError, MemoryError):
+        raise
     except Exception as error:  # which one depends on where a file is damaged
-        of_disk = getattr(error, "errno", None) not in (None, errno.EINVAL)
-        if of_disk or isinstance(error, DataError | MemoryError):
-            raise
-        raise refusal(path, f"cannot be read, {short(str(error))}") from None
+        raise refusal(path, f"cannot be read, {str(error)[:80]!r}") from None
 
 
-def lines(path, encoding, errors="strict"):
+def lines(path, encoding):
     r"""Yields the lines of a text file with their ends, \n or \r\n."""
     with opened(path) as file:
-        start = file.peek(3)
-        encoding = next((MARKS[mark] for mark in MARKS if start.startswith(mark)), encoding)
-        text = io.TextIOWrapper(file, encoding or "utf-8", errors, newline="\n")
+        marked = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+        number, encoding = 0, "utf-16" if marked else encoding or "utf-8"
         try:
-            for number, line in enumerate(text, 1):
+            for line in io.TextIOWrapper(file, encoding, newline="\n"):
+                number += 1
                 if "\0" in line:
-                    advice = "for UTF-16 without a byte order mark: --encoding utf-16-le"
-                    raise NoText(f"{path}, line {number:,}, has a null byte; {advice}, {WRITE}")
-                yield line.removeprefix("\ufeff")  # inside where files were joined
-        except UnicodeDecodeError:
-            raise undecodable(path, encoding or "UTF-8") from None
+                    raise refusal(f"{path}, line {number}", "may be UTF-16: --encoding utf-16-le")
+                yield line.removeprefix("\ufeff")  # a byte order mark
+        except UnicodeDecodeError as error:
+            number += 1 + error.object[: error.start].count(b"\n")
+            reason = f"is not {encoding}: add --encoding (cp1252, say), unless encodings are mixed"
+            raise refusal(f"{path}, line {number},", reason) from None
 
 
-def undecodable(path, encoding):
-    """Returns the DataError for a text in another encoding, or in two: none is advised then."""
-    wrong = right = 0
-    for number, line in enumerate(lines(path, encoding, "replace"), 1):
-        if "\ufffd" in line:
-            wrong = wrong or number
-        elif not line.isascii():
-            right = right or number
-    reason = ": add --encoding, for example cp1252 (Western), cp1251 (Cyrillic), gb18030 (Chinese)"
-    if right and encoding.lower().startswith("utf-8"):
-        reason = f", but line {right:,} is: the file mixes encodings"
-    return refusal(f"{path}, line {wrong:,},", f"is not {encoding}{reason}")
-
-
-def find_way(path, encoding, quotes, header, start, notes):
-    """Returns the first way to read delimited text, see there, in which all rows fit.
+def delimited_table(path, encoding, header, start, quotes):
+    """Returns the Table of delimited text, read in the first way in which all rows fit.
 
     Ways in which no row spans lines come first: in others a stray mark could swallow rows.
     """
     separators = [mark for mark in sorted("\t|;,", key=start.count, reverse=True) if mark in start]
-    meanings = [quotes] if quotes else ["double", "backslash", "none"]
-    ways, misfits = [], []
-    for way in itertools.product((False, True)[: 1 + header], separators or "\t", meanings):
+    ways = itertools.product((False, True)[: 1 + header], separators or "\t", quotes)
+    furthest, notes = (), []
+    for may_span, way in itertools.product((False, True), ways):
+        last, spanning = 0, 0
         try:
-            spanning = [at for at, _, count in delimited(path, encoding, *way) if count > 1]
-            ways.append((spanning, *way))
-            if not spanning:
-                break
+            for end, _ in delimited(path, encoding, *way):
+                spanning += end > last + 1
+                if spanning and not may_span:
+                    raise csv.Error("a row spans lines")
+                last = end
+            break
         except csv.Error as error:
-            misfits.append((not way[0], *error.args))
-    if not ways:
-        _, number, reason = max(misfits, key=lambda misfit: misfit[:2])
-        advice = "Cells with separators need double quotation marks around them, doubled inside"
-        raise refusal(f"{path}, line {number:,},", f"{reason}. {advice}")
-    spanning, row_names, separator, quotes = min(ways, key=lambda way: way[0] != [])
+            furthest = max(furthest, (may_span, not way[0], last + 1, str(error)))
+    else:
+        raise refusal(f"{path}, line {furthest[2]:,},", furthest[3].split(" - ")[0])
+    row_names, _, marks = way
     if row_names:
         notes.append("the first column has no name: row names, as R writes them")
-    if quotes == "backslash":
-        notes.append("a backslash stands before quotation marks in texts: --quotes backslash")
-    if quotes == "none":
-        notes.append("quotation marks are kept as text and each line is one row: --quotes none")
+    if marks != "double":
+        notes.append(f"quotation marks are not as in CSV: --quotes {marks}")
     if spanning:
-        first = f"{spanning[0]:,}; if each line is a row: --quotes none"
-        notes.append(f"{len(spanning):,} rows span several lines, the first from line {first}")
-    return row_names, separator, quotes
+        notes.append(f"{spanning:,} rows span several lines; if each line is a row: --quotes none")
+    return Table(path, delimited(path, encoding, *way), header, notes=notes)
 
 
 def delimited(path, encoding, row_names, separator, quotes):
-    r"""Yields the rows of delimited text.
+    """Yields the rows of delimited text; raises csv.Error where one does not fit.
 
-    Args: `row_names`, whether all rows but the first have a number more in front, as R writes it;
-    `quotes`: "double", quotation marks enclose cells and are doubled inside; "backslash", the same,
-    or with a backslash in front; "none", each line is a row.
-    Raises: csv.Error where a row does not fit: the number of its first line, and the reason.
+    Args: `row_names`, whether all rows but the first have a number in front, as R writes them;
+    `quotes`, "double": as in CSV; "backslash": also with one before a mark; "none": marks are text.
     """
     csv.field_size_limit(1 << 24)  # characters: a mark that is never closed takes in all the rest
     source = lines(path, encoding)
@@ -212,33 +173,21 @@ def delimited(path, encoding, row_names, separator, quotes):
         source = (escaped.sub(lambda mark: mark[1].replace('"', '""'), line) for line in source)
     quoting = csv.QUOTE_NONE if quotes == "none" else csv.QUOTE_MINIMAL
     reader = csv.reader(source, delimiter=separator, quoting=quoting, strict=True)
-    names, width, number = [], 0, 1
-    try:
-        for cells in reader:
-            if cells and not width:
-                names, width = cells, len(cells) + row_names
-                cells = [""] * row_names + cells
-            elif cells and (len(cells) != width or (row_names and not cells[0].isdecimal())):
-                row, first = (short(separator.join(row)) for row in (cells, names))
-                counts = f"{len(cells)} instead of {len(names)} cells"
-                raise csv.Error(f"{row}, is not a row like the first, {first}: {counts}")
-            if width:
-                yield number, cells, reader.line_num + 1 - number
-            number = reader.line_num + 1
-    except csv.Error as error:
-        raise csv.Error(number, str(error).split(" - ")[0]) from None
+    names = []
+    for cells in reader:
+        if cells and not names:
+            names = cells = [""] * row_names + cells
+        elif cells and (len(cells) != len(names) or (row_names and not cells[0].isdecimal())):
+            reason = f"{len(cells)} instead of {len(names)} cells (no double quotation marks?)"
+            raise csv.Error(f"{reason}: {separator.join(cells)[:40]!r}")
+        yield reader.line_num, cells
 
 
 def json_rows(path, encoding, array):
-    names, count = {}, 0
-    for _, row in objects(path, encoding, array):
-        names |= row
-        count += bool(row)
-    if not names or (count == 1 and any(isinstance(cell, dict | list) for cell in names.values())):
-        raise refusal(path, f"is one JSON value for all rows. {ROW}")
-    yield 1, list(map(as_text, names)), 0
+    names = dict.fromkeys(name for _, row in objects(path, encoding, array) for name in row)
+    yield 0, list(map(as_text, names))
     for number, row in objects(path, encoding, array):
-        yield number, [as_text(row.get(name)) for name in names] if row or array else [], 1
+        yield number, [as_text(row.get(name)) for name in names] if row or array else []
 
 
 def objects(path, encoding, array):
@@ -246,14 +195,13 @@ def objects(path, encoding, array):
     source = ["".join(lines(path, encoding))] if array else lines(path, encoding)
     for number, text in enumerate(source, 1):
         try:
-            rows = json.loads(text, **NUMBERS) if text.strip() else {}
+            rows = json.loads(text.strip() or "{}", **NUMBERS)
             for number, row in enumerate(rows if array else [rows], number):
-                if not isinstance(row, dict):
-                    raise ValueError("not an object")
+                if row != {} and all(isinstance(cell, dict | list) for cell in row.values()):
+                    raise ValueError("all values are lists or objects")
                 yield number, row
-        except (ValueError, RecursionError) as error:
-            where = f"{path}, {'row' if array else 'line'} {number:,}:"
-            raise refusal(where, f"{error}. {ROW}") from None
+        except (AttributeError, ValueError, RecursionError) as error:
+            raise refusal(f"{path}, row {number:,}:", f"{ROW} ({error})") from None
 
 
 def as_text(value):
@@ -264,19 +212,15 @@ def as_text(value):
         value = value.decode(errors="replace")
     if isinstance(value, bool | list | dict):
         value = json.dumps(value, ensure_ascii=False, default=str)
-    # JSON may have half a surrogate pair.
-    return "" if value is None else str(value).encode(errors="replace").decode()
+    return "" if value is None else str(value).encode(errors="replace").decode()  # surrogates
 
 
 def fasttext(path, encoding):
-    yield 1, ["label", "text"], 0
+    yield 0, ["label", "text"]
     for number, line in enumerate(lines(path, encoding), 1):
-        labels = re.match(r"(__label__\S+(\s+|$))*", line)[0]
-        text = line[len(labels) :].strip()
-        if "__label__" in text:
-            raise refusal(f"{path}, line {number:,},", "has __label__ inside its text")
-        labels = ",".join(labels.split()).replace("__label__", "")
-        yield number, [labels, text] if line.strip() else [], 1
+        labels = ",".join(re.findall(r"__label__(\S+)", line))
+        text = re.sub(r"__label__\S+", "", line).strip()
+        yield number, [labels, text] if labels or text else []
 
 
 def parquet(path):
@@ -284,45 +228,32 @@ def parquet(path):
         from pyarrow.parquet import ParquetFile
 
         content, count = ParquetFile(file), itertools.count(1)
-        yield 1, content.schema_arrow.names, 0
+        yield 0, content.schema_arrow.names
         for batch in content.iter_batches(1000):
             for cells in zip(*(column.to_pylist() for column in batch.columns)):
-                yield next(count), list(map(as_text, cells)), 1
+                yield next(count), list(map(as_text, cells))
 
 
-def excel(path, header, notes):
-    """Yields the rows of the first sheet that has two; empty rows and columns are left out."""
+def excel(path, header):
+    """Yields the rows of the only sheet with cells."""
     with opened(path) as file:
         from openpyxl import load_workbook
 
-        books = [load_workbook(file, read_only=True, data_only=data) for data in (True, False)]
-        for sheet, formulas in zip(*(book.worksheets for book in books)):
+        sheets = collections.defaultdict(list)
+        for sheet in load_workbook(file, read_only=True, data_only=True).worksheets:
             sheet.reset_dimensions()  # those in the file may be wrong
-            formulas.reset_dimensions()
-            rows, results = [], set()
-            for number, pair in enumerate(zip(sheet.values, formulas.values), 1):
-                results |= {cell for cell, formula in zip(*pair) if cell != formula}
-                if any(cells := list(map(as_text, pair[0]))):
-                    rows.append((number, cells))
-            if results == {None}:
-                raise refusal(path, "has formulas without values: open it in Excel and save it")
-            if len(rows) > 1:
-                break
-        else:
-            raise refusal(path, "has no sheet with two rows")
-        archive = zipfile.ZipFile(file)
-        sheets = [archive.read(name) for name in archive.namelist() if "/worksheets/" in name]
-        if any(b"<mergeCell " in sheet for sheet in sheets):
-            notes.append("there are merged cells, of which only the first has a value")
-        if len(books[0].sheetnames) > 1:
-            names = ", ".join(map(short, books[0].sheetnames))
-            notes.append(f"only the sheet {short(sheet.title)} is read, of {names}")
-    used = sorted({at for _, cells in rows for at, cell in enumerate(cells) if cell})
-    rows = [(n, [cells[at] if at < len(cells) else "" for at in used], 1) for n, cells in rows]
-    for number, cells, _ in rows if header else ():
-        if any(cell and not name for cell, name in zip(cells[1:], rows[0][1][1:])):
-            raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
-    yield from rows
+            for number, values in enumerate(sheet.values, 1):
+                if used := [at for at, value in enumerate(values, 1) if value not in (None, "")]:
+                    cells = list(map(as_text, values[: used[-1]]))
+                    sheets[sheet.title].append((number, cells))
+    if len(sheets) != 1:
+        raise refusal(path, f"must have cells in one sheet, not in {len(sheets)}: {list(sheets)}")
+    [rows] = sheets.values()
+    number, widest = max(rows, key=lambda row: len(row[1]))
+    if header and len(rows[0][1]) < len(widest):
+        raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
+    for number, cells in rows:
+        yield number, cells + [""] * (len(widest) - len(cells))
 
 
 def is_usual(name, names):
@@ -333,36 +264,27 @@ def is_usual(name, names):
 def find(table, given, names, option):
     """Returns the places, from 0, of the columns that a user gave, or of the one with a usual name.
 
-    Args: `given`, names or numbers from 1, separated by commas, or None; `names`, TEXT_NAMES or
-    LABEL_NAMES; `option`, "--text", say.
+    Args: `given`, names or numbers, separated by commas, or None; `option`, "--text", say.
     """
     columns = [name.lower() for name in table.columns]
     counts = collections.Counter(columns)
     keys = {str(at): at - 1 for at in range(1, len(columns) + 1)}
     keys |= {name: at for at, name in enumerate(columns) if counts[name] == 1}
-    usual = [at for at, name in enumerate(columns) if is_usual(name, names)]
-    places = usual if len(usual) == 1 else [None]
-    if given:
-        wanted = [given] if given.lower() in keys else given.split(",")
-        places = [keys.get(name.strip().lower()) for name in wanted]
-    if None in places:
-        what = f"called {given!r}" if given else f"with a usual name for {option}"
-        listed = ", ".join(f"{at} {short(name)}" for at, name in enumerate(table.columns[:20], 1))
-        reason = f"{table.path} has no column, or several, {what}. Columns: {listed}"
-        advice = f"; if line 1 is data: --no-header {option} 1" if table.header else ""
-        raise DataError(f"{reason}. Choose by name or number: {option} NAME{advice}")
-    chosen = ", ".join(f"column {at + 1}, {short(table.columns[at])}" for at in places)
-    table.notes.append(f"{option}: {chosen}")
+    usual = [name for name in columns if is_usual(name, names)]
+    places = [keys.get(name.strip()) for name in (given.lower().split(",") if given else usual)]
+    if None in places or not (given or len(places) == 1):
+        listed = ", ".join(f"{at} {name[:40]!r}" for at, name in enumerate(table.columns[:20], 1))
+        reason = f"has no column for {option}, or several. Columns (tab, |, ; or comma): {listed}"
+        advice = f"Choose: {option} NAME or number; if line 1 is data: --no-header {option} 1"
+        raise refusal(table.path, f"{reason}. {advice}")
+    table.notes += [f"{option}: column {at + 1}, {table.columns[at][:40]!r}" for at in places]
     return places
 
 
-def choose(table, text, label, header=True):
+def choose(table, text, label):
     """Returns the places of the columns of texts, a list, and of labels; see `find`."""
-    if len(table.columns) == 1:
-        reason = "; ".join([f"has one column only, {short(table.columns[0])}", *table.notes])
-        raise refusal(table.path, f"{reason}. Two are needed, with a tab, |, ; or comma between")
     texts = find(table, text, TEXT_NAMES, "--text")
     labels = find(table, label, LABEL_NAMES, "--label")
     if len(labels) > 1 or labels[0] in texts:
-        raise DataError(f"{table.path}: --label must be one column, and not one of --text")
+        raise refusal(table.path, "needs one column for --label, which is not one of --text")
     return texts, labels[0]
