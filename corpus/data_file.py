@@ -130,7 +130,7 @@ def read(path):
             data = dict(file.items())
         check(data)
     except Exception as error:  # what a damaged file raises depends on where the damage is
-        raise DataError(f"{path} is not a valid data file ({error}). Make it again") from None
+        raise DataError(f"{path} is not a valid data file ({error}). Move it away") from None
     return data
 
 
