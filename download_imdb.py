@@ -132,8 +132,8 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options = download.parse("IMDB", __doc__, arguments)
-    data = old = download.existing("IMDB", options)
+    options, old = download.begin("IMDB", __doc__, arguments)
+    data = old
     if options.path:
         data = from_path(options.path)
     elif options.sample:

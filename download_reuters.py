@@ -101,8 +101,8 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options = download.parse("Reuters", __doc__, arguments)
-    data = old = download.existing("Reuters", options)
+    options, old = download.begin("Reuters", __doc__, arguments)
+    data = old
     if options.path:
         data = from_path(options.path)
     elif options.sample:

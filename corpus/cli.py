@@ -5,12 +5,11 @@ import os
 import re
 import sys
 
-from corpus import DataError
+from corpus import DataError, printable
 
 
 def start(main, unchanged="nothing was changed"):
-    """Calls a program's main function. Ctrl-C and errors that a user can correct end it in one
-    line.
+    """Calls a program's main function; Ctrl-C and a user's errors end it in one line.
 
     Args: `unchanged`, what the message at Ctrl-C says about the program's output.
     """
@@ -27,13 +26,12 @@ def start(main, unchanged="nothing was changed"):
         sys.exit(f"{program}: stopped; {unchanged}")
     except MemoryError:
         sys.exit(f"{program}: out of memory; {unchanged}")
-    except DataError as error:
-        sys.exit(f"{program}: {error}")
     except ImportError as error:
         sys.exit(f"{program}: {error}. Install it: python -m pip install -r requirements.txt")
-    except OSError as error:
-        piped = isinstance(error, BrokenPipeError)  # `head`, for example, stops reading early
-        sys.exit(1 if piped else f"{program}: {error}")
+    except BrokenPipeError:  # `head`, for example, stops reading early
+        sys.exit(1)
+    except (DataError, OSError) as error:  # of several lines where several runs failed
+        sys.exit(f"{program}: " + "\n".join(map(printable, str(error).split("\n"))))
 
 
 def parser(documentation, **options):

@@ -46,16 +46,13 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
     their labels; `vocabulary` and `classes`, lists of words and names; `source`, one line;
     `rule`, the key of `words.RULES` by which the texts were split.
     """
-    data = {
-        "x_train": np.concatenate(train).astype("int32"),
-        "train_lengths": np.array([len(text) for text in train], dtype="int32"),
-        "y_train": np.array(y_train, dtype="int64"),
-        "x_test": np.concatenate(test).astype("int32"),
-        "test_lengths": np.array([len(text) for text in test], dtype="int32"),
-        "y_test": np.array(y_test, dtype="int64"),
-        "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype="uint8"),
-        "classes": np.frombuffer("\n".join(classes).encode(), dtype="uint8"),
-    }
+    data = {}
+    for part, texts, labels in ("train", train, y_train), ("test", test, y_test):
+        data[f"x_{part}"] = np.concatenate(texts).astype("int32")
+        data[f"{part}_lengths"] = np.array([len(text) for text in texts], dtype="int32")
+        data[f"y_{part}"] = np.array(labels, dtype="int64")
+    for name, lines in ("vocabulary", vocabulary), ("classes", classes):
+        data[name] = np.frombuffer("\n".join(lines).encode(), dtype="uint8")
     about = {"source": source, "fingerprint": hash_of(data, vectors.VECTORS), "words": rule}
     about |= {"vectors": vectors.VECTORS}
     # The first texts become validation in the scripts. Vectors that were counted on them too would
@@ -123,9 +120,7 @@ def replacing(path):
             with contextlib.suppress(OSError):
                 os.remove(part)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror or error}); nothing was changed"
-        ) from None
+        raise DataError(f"{path} cannot be written ({error.strerror or error})") from None
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
@@ -138,9 +133,7 @@ def check_writable(path):
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise DataError(
-            f"the folder {folder} cannot be written to ({error.strerror or error})"
-        ) from None
+        raise DataError(f"cannot write to the folder {folder}: {error.strerror or error}") from None
 
 
 def read(path):
@@ -153,10 +146,7 @@ def read(path):
             data = dict(file.items())
         check(data)
     except Exception as error:  # what a damaged file raises depends on where the damage is
-        raise DataError(
-            f"{path} is not a data file of this project, or is damaged ({error}). Move it away and "
-            "make it again"
-        ) from None
+        raise DataError(f"{path} is not a valid data file ({error}). Move it away") from None
     about = about_of(data)
     if hash_of(data, about["vectors"]) != about["fingerprint"]:
         raise EditedError(

@@ -11,7 +11,7 @@ import urllib.request
 
 import numpy as np
 
-from corpus import DataError, archives, cli, data_file
+from corpus import DataError, archives, cli, data_file, printable
 from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -25,44 +25,32 @@ def cache():
     return os.path.join(os.path.expanduser(home), "datasets")
 
 
-def has_hash(content, file_hash):
-    """Tells whether bytes have a hash, SHA-256 or MD5 in hexadecimal."""
+def check(content, file_hash, place):
+    """Returns the bytes of a file; raises DataError unless they have the SHA-256 or MD5."""
     kind = "sha256" if len(file_hash) == 64 else "md5"
-    return hashlib.new(kind, content).hexdigest() == file_hash
-
-
-def read(path, url, file_hash):
-    """Returns the bytes of a file; raises DataError if it is not the file of the URL."""
-    content = pathlib.Path(path).read_bytes()
-    if not has_hash(content, file_hash):
-        raise DataError(
-            f"{path} was not read: it is not the file of {url}, its hash differs. Move it away, or "
-            "use that file"
-        )
+    if hashlib.new(kind, content).hexdigest() != file_hash:
+        raise DataError(f"{place} is not the original file: its hash differs. Use another copy")
     return content
 
 
 def fetch(url, file_hash):
     """Returns the path of a file in Keras's cache; downloads it if it is not there yet.
 
-    The hash is checked before anything is written. A download that breaks off is tried once more.
-    Raises DataError if both fail, or if the cache has another file of this name, which is kept.
+    A download that breaks off is tried once more. Raises DataError if both fail, or if the cache
+    has another file of this name, which is kept.
     """
     path = os.path.join(cache(), os.path.basename(url))
     if os.path.exists(path):
-        read(path, url, file_hash)
+        check(pathlib.Path(path).read_bytes(), file_hash, path)
         return path
     data_file.check_writable(path)
     for last_try in False, True:
         try:
-            content = get(url)
-            if not has_hash(content, file_hash):
-                raise ValueError("the server sent another file, or a part of it")
+            content = check(get(url), file_hash, "what the server sent")
             break
         except Exception as error:  # what urllib raises depends on what the server does
             if last_try or isinstance(error, urllib.error.URLError):  # no server, no such file
-                reason = " ".join(str(error).split())
-                raise DataError(f"cannot fetch {url} into {cache()}: {reason}") from None
+                raise DataError(f"cannot fetch {url} into {cache()}: {error}") from None
     with data_file.replacing(path) as file:
         file.write(content)
     return path
@@ -72,26 +60,24 @@ def get(url):
     """Returns the bytes at a URL."""
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         parts = iter(lambda: response.read(1_000_000), b"")
-        total = (response.length or 0) // 1_000_000
+        total = int(response.headers["Content-Length"] or 0) // 1_000_000
         return b"".join(archives.show_progress(parts, f"{os.path.basename(url)}, MB", total))
 
 
 def from_keras(name, hashes, classes, path=None):
-    """Returns the data of Keras's file imdb.npz or reuters.npz, with the ids and the order of
-    keras.datasets.
+    """Returns the data of Keras's imdb.npz or reuters.npz, in the order of keras.datasets.
 
     Args: `name`, "IMDB" or "Reuters"; `hashes`, of the file and of its word index; `classes`, the
     names of the labels; `path`, a user's copy of the file, maybe with the word index beside it.
     """
-    url = f"{KERAS_URL}{name.lower()}.npz"
-    index_url = f"{KERAS_URL}{name.lower()}_word_index.json"
-    path = path or fetch(url, hashes[0])
+    path = path or fetch(f"{KERAS_URL}{name.lower()}.npz", hashes[0])
+    content = check(pathlib.Path(path).read_bytes(), hashes[0], path)
     # These are pickled lists of ranks. The hash says that they are Keras's.
-    arrays = np.load(io.BytesIO(read(path, url, hashes[0])), allow_pickle=True)
-    index = os.path.join(os.path.dirname(path), os.path.basename(index_url))
+    arrays = np.load(io.BytesIO(content), allow_pickle=True)
+    index = os.path.join(os.path.dirname(path), f"{name.lower()}_word_index.json")
     if not os.path.exists(index):
-        index = fetch(index_url, hashes[1])
-    ranks = json.loads(read(index, index_url, hashes[1]))
+        index = fetch(KERAS_URL + os.path.basename(index), hashes[1])
+    ranks = json.loads(check(pathlib.Path(index).read_bytes(), hashes[1], index))
 
     random = np.random.RandomState(113)
     texts, labels = [], []
@@ -107,30 +93,29 @@ def from_keras(name, hashes, classes, path=None):
     return data_file.pack(*parts, classes, f"{name} from Keras's {name.lower()}.npz")
 
 
-def parse(name, documentation, arguments):
-    """Returns the options of a download program."""
+def begin(name, documentation, arguments):
+    """Returns the options of a download program, and the data of data/NAME.npz or None.
+
+    Raises DataError if the options would replace data that are not the corpus or its sample.
+    """
     parser = cli.parser(documentation)
     parser.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--sample", action="store_true", help="write the built-in sample")
-    choice.add_argument("--no-sample", action="store_true", help=f"{name} or an error")
+    parser.add_argument("--sample", action="store_true", help="write the built-in sample")
+    parser.add_argument("--no-sample", action="store_true", help=f"{name} or an error")
     options = cli.parse(parser, arguments)
-    if options.path and (options.sample or options.no_sample):
-        parser.error("PATH excludes --sample and --no-sample")
+    given = bool(options.path) + options.sample + options.no_sample
+    if given > 1:
+        parser.error("PATH, --sample and --no-sample exclude each other")
     if options.path and not os.path.isfile(options.path) and not os.path.isdir(options.path):
         raise DataError(f"{options.path} is not a file or folder")
-    return options
 
-
-def existing(name, options):
-    """Returns the data of data/NAME.npz, or None. Raises DataError if they must not be replaced."""
     path = f"data/{name.lower()}.npz"
-    data = data_file.read(path) if os.path.exists(path) else None
-    if data is None or options.path or options.sample or options.no_sample:
-        if data and not str(data["source"]).startswith((name, SAMPLE)):
-            raise DataError(f"{path} is not {name}, but: {data['source']}. Move it away")
+    old = data_file.read(path) if os.path.exists(path) else None
+    if given or not old:
+        if old and not str(old["source"]).startswith((name, SAMPLE)):
+            raise DataError(f"{path} is not {name}, but: {old['source']}. Move it away")
         data_file.check_writable(path)
-    return data
+    return options, old
 
 
 def first_of(name, sources, options):
@@ -144,22 +129,22 @@ def first_of(name, sources, options):
         try:
             return source()
         except DataError as error:
-            print(error, file=sys.stderr, flush=True)
+            print(printable(str(error)), file=sys.stderr, flush=True)
     lower = name.lower()
     advice = f"""{name} cannot be fetched. What to do:
   Download a file in a browser, then: python download_{lower}.py PATH-OF-THE-FILE
   ({lower}.npz needs {KERAS_URL}{lower}_word_index.json beside it.)
-  Downloads are kept in {cache()}; the environment variable KERAS_HOME moves them.
+  Downloads are kept in {cache()}: move a wrong file away. KERAS_HOME is another folder.
   Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.
   CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python."""
     if options.no_sample:
         raise DataError(advice)
-    print(f"{advice}\nThe built-in sample is used instead.", file=sys.stderr)
+    print(advice, file=sys.stderr)
     return None
 
 
 def finish(name, data, old, is_complete):
-    """Writes data/NAME.npz, unless `data` are the data in it, `old`, and prints the counts.
+    """Writes data/NAME.npz, unless `data` are the `old` data in it, and prints the counts.
 
     Args: `is_complete`, a function that tells whether data have the counts of the corpus.
     Raises DataError where an incomplete copy would replace the complete corpus.
@@ -171,17 +156,13 @@ def finish(name, data, old, is_complete):
     else:
         if not sample and not complete:
             if old and is_complete(old):
-                raise DataError(
-                    f"this copy of {name} is incomplete or modified. The complete {path} was kept; "
-                    "to replace it, move it away"
-                )
+                raise DataError(f"this copy is incomplete; move the complete {path} away first")
             data = data_file.with_source(data, f"{data['source']}; incomplete or modified")
         data_file.write(path, data)
     data_file.print_counts(path, data)
     if sample:
-        print(f"This is the built-in sample, generated text that is NOT {name}.", file=sys.stderr)
         again = f"python download_{name.lower()}.py --no-sample"
-        print(f"For {name}, with a network: {again}", file=sys.stderr)
+        print(f"This is generated text, NOT {name}. For {name}: {again}", file=sys.stderr)
     elif complete:
         print(f"The counts match those of {name}.")
     else:

@@ -1,6 +1,5 @@
 """Folders of texts: a sub-folder for each class, perhaps inside folders for train and test."""
 
-import os
 import pathlib
 import re
 import shlex
