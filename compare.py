@@ -24,9 +24,11 @@ Draws validation accuracy and loss by epoch into compare.png, which it replaces,
 with one row per variant. The validation figures are those of the restored epoch, parameters include
 frozen word vectors, and s/epoch includes validation. "difference" is the variant's mean validation
 accuracy minus that of the best variant, in points, with a 95% confidence interval; "=" marks an
-interval that includes 0. The interval is Welch's over seeds, with Bonferroni's correction for the
-number of variants. Choosing the best after the fact makes it somewhat too narrow: of many equal
-variants, more than 5% of the tables mark one as worse.
+interval that includes 0. The interval covers other seeds (Welch's variance) and, where the runs
+have their models and data, other texts (differences on the same validation texts). The sum of the
+two variances is Clark's min F' (1973, https://doi.org/10.1016/S0022-5371(73)80014-3), which is
+somewhat too wide. Bonferroni's correction is for the number of variants. Choosing the best after
+the fact makes intervals narrower: of many equal variants, more than 5% of the tables may mark one.
 
 A run takes some 30 MB, nearly all of it model.keras, which may be deleted: predict.py and report.py
 skip such a run, compare.py still shows it.
@@ -47,7 +49,7 @@ import sys
 
 import numpy as np
 
-from corpus import DataError, cli, data_file, jobs, runs
+from corpus import DataError, classes, cli, data_file, jobs, runs
 
 try:
     import pandas
@@ -173,6 +175,29 @@ def combinations(arguments):
     return wanted
 
 
+def finished_runs(wanted, compute=True):
+    """Returns the finished runs, with `right`: which validation texts a run classified correctly.
+
+    `right` is None where that is not known; with `compute`, it is computed for the `wanted` runs. A
+    run whose figures are not those of its data file was trained on an edited one: other data.
+    """
+    finished = runs.read_all()
+    if compute:
+        chosen = [combination.run for combination in wanted] or [{}]
+        classes.add([run for run in finished if any(matches(run, each) for each in chosen)])
+    for run in finished:
+        kept = classes.read(run)
+        run["right"] = kept["val"] == kept["val_true"] if kept else None
+        if classes.contradict(run, kept):
+            run["source"] += ", edited before this run"
+            run["fingerprint"] = f"{run['fingerprint']}, edited"
+    return finished
+
+
+def matches(run, wanted):
+    return all(run[name] == value for name, value in wanted.items())
+
+
 def show(value):
     """Returns a value as it is typed on the command line."""
     value = tuple(value) if isinstance(value, list) else value  # from JSON
@@ -200,12 +225,12 @@ def without_edited(finished):
 # --- Training -------------------------------------------------------------------------------------
 
 
-def child(path, text, variant, constants, lock, finished, backend):
+def child(path, text, variant, constants, lock, since, backend):
     """Runs a training script with other constants, unless another process does, or did since.
 
     It is sent as text to another process, perhaps on another machine. Args: `path`, of the script;
     `text`, the one that was compared with the stored runs; `variant`, with `constants`; `lock`, a
-    file; `finished`, the names of the runs that were there when this one was missing.
+    file; `since`, when the newest run was finished while this one was missing.
     """
     import contextlib
     import fcntl
@@ -226,12 +251,12 @@ def child(path, text, variant, constants, lock, finished, backend):
             sys.exit(75)  # jobs.BUSY
         except OSError:
             pass  # a file system without locks
-        for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
-            with contextlib.suppress(ValueError):  # it is being written
-                if result.parent.name not in finished:
-                    if json.loads(result.read_bytes())["constants"] == constants:
-                        sys.exit()
         try:
+            for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
+                with contextlib.suppress(ValueError):  # it is being written
+                    same = json.loads(result.read_bytes())["constants"] == constants
+                    if same and result.stat().st_mtime > since:
+                        sys.exit()
             names = {"__name__": "__main__", "__file__": str(path)}
             exec(compile(variant, str(path), "exec"), names)
         finally:
@@ -244,9 +269,9 @@ def job_of(combination, finished):
     path, constants = os.path.abspath(f"{run['script']}.py"), run["constants"]
     variant = {name: value for name, value in changes.items() if name != "SEED"}
     key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
-    names = [pathlib.Path(other["folder"]).name for other in finished]
+    since = max((other["finished"] for other in finished), default=0)
     arguments = path, text, runs.with_constants(text, changes), constants
-    arguments += f"runs/.{key}.lock", names, run["backend"]
+    arguments += f"runs/.{key}.lock", since, run["backend"]
     seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
     code = f"{inspect.getsource(child)}\nchild{arguments!r}"
     same = json.dumps([run["script"], variant])
@@ -284,17 +309,29 @@ def different(frame):
     ]
 
 
-def interval(accuracies, best, comparisons):
-    """Returns the limits of the 95% interval of mean(accuracies) - mean(best), NaN if undefined.
+def interval(same, best, comparisons):
+    """Returns the limits of the 95% interval of the difference in accuracy, NaN if undefined.
 
-    Args: `accuracies` and `best`, one a seed; `comparisons`, how many variants are compared with
-    the best. No limit is beyond what an accuracy of 0 or 1 would give.
+    Args: `same` and `best`, the runs of two variants, one a seed; `comparisons`, how many variants
+    are compared with the best. The variance over seeds is Welch's. That over texts is added where
+    the classes of all runs are kept; the degrees of freedom are those of Clark's min F' (1973). No
+    limit is beyond what an accuracy of 0 or 1 would give.
     """
-    if min(len(accuracies), len(best)) < 2 or not max(np.ptp(accuracies), np.ptp(best)) > 0:
+    groups = [[run["val_accuracy"] for run in group] for group in (same, best)]
+    if min(map(len, groups)) < 2 or not max(map(np.ptp, groups)) > 0:
         return math.nan, math.nan
-    test = stats.ttest_ind(accuracies, best, equal_var=False)
-    low, high = test.confidence_interval(1 - 0.05 / comparisons)
-    return max(low, -np.mean(best)), min(high, 1 - np.mean(best))
+    means = [np.mean(values) for values in groups]
+    variance = sum(np.var(values, ddof=1) / len(values) for values in groups)
+    freedom = stats.ttest_ind(*groups, equal_var=False).df
+    if all(run.get("right") is not None for run in [*same, *best]):
+        right = [np.mean([run["right"] for run in group], axis=0) for group in (same, best)]
+        differences = right[0] - right[1]
+        texts, count = np.var(differences, ddof=1) / len(differences), len(differences) - 1
+        freedom = (variance + texts) ** 2 / (variance**2 / freedom + texts**2 / count)
+        variance += texts
+    half = stats.t.ppf(1 - 0.025 / comparisons, freedom) * math.sqrt(variance)
+    difference = means[0] - means[1]
+    return max(difference - half, -means[1]), min(difference + half, 1 - means[1])
 
 
 def tabulate(frame):
@@ -320,15 +357,11 @@ def tabulate(frame):
     )
     table = table.loc[order.index].reset_index(drop=True)
     ranked = table["val_accuracy"].notna() & ~table["diverged"]
+    table["low"] = table["high"] = math.nan
     table["difference"] = (table["val_accuracy"] - table["val_accuracy"][0]).where(ranked)
-    accuracies = [[run.get("val_accuracy") for run in same] for same in table["runs"]]
-    limits = [
-        interval(values, accuracies[0], ranked.sum() - 1)
-        if number and ranked[number]
-        else (np.nan,) * 2
-        for number, values in enumerate(accuracies)
-    ]
-    table[["low", "high"]] = limits
+    for row in table[ranked].index[1:]:
+        limits = interval(table["runs"][row], table["runs"][0], ranked.sum() - 1)
+        table.loc[row, ["low", "high"]] = limits
     return table
 
 
@@ -457,11 +490,10 @@ def main(arguments=None):
             parser.error(f"--csv writes CSV; give a name that ends in .csv, not {options.csv!r}")
         data_file.check_writable(options.csv)
     wanted = combinations(options.words) if options.words else []
-    finished = runs.read_all()
+    finished = finished_runs(wanted, not options.dry_run)
 
     def newest(wanted):
-        same = (run for run in reversed(finished) if all(run[k] == v for k, v in wanted.items()))
-        return next(same, None)
+        return next((run for run in reversed(finished) if matches(run, wanted)), None)
 
     missing = [combination for combination in wanted if not newest(combination.run)]
     todo = [job_of(combination, finished) for combination in missing]
@@ -473,7 +505,7 @@ def main(arguments=None):
     if missing:
         workers = jobs.Cluster(options.cluster) if options.cluster else jobs.Machine(options.jobs)
         ended = {job.title: reason for job, reason in jobs.run_all(todo, workers, ".")}
-        finished = runs.read_all()
+        finished = finished_runs(wanted)
     shown = [newest(combination.run) for combination in wanted] if wanted else finished
     problems = [combination.title for combination, run in zip(wanted, shown) if not run]
     for title in problems:

@@ -384,6 +384,43 @@ def test_the_table_has_welchs_interval_for_each_variant_and_marks_equal_ones():
     assert "best" in lines[0] and ") =" in lines[1] and "=" not in lines[2]
 
 
+def test_the_interval_covers_other_texts_where_the_classes_are_kept():
+    random = np.random.default_rng(0)
+    seeds = [made_up([0.800, 0.801]), made_up([0.850, 0.851])]  # nearly without variance
+    right = [(random.random(400) < share).astype(float) for share in (0.8, 0.85)]
+    for runs, values in zip(seeds, right):
+        for run in runs:
+            run["right"] = values
+    paired = stats.ttest_rel(*right).confidence_interval(0.95)
+    low, high = compare.interval(*seeds, 1)
+    assert high - low == pytest.approx(paired.high - paired.low, rel=0.01)
+    seeds[0][0]["right"] = None  # the model of one run was deleted
+    low, high = compare.interval(*seeds, 1)
+    assert high - low < 0.1 * (paired.high - paired.low)
+
+
+@pytest.mark.slow
+def test_classes_are_those_of_the_run_and_tell_a_run_on_edited_data(scripts, small_sample, capsys):
+    text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
+    pathlib.Path("small.py").write_text(text, encoding="utf-8")
+    data_file.write("data/imdb.npz", small_sample)
+    words = "small VOCAB_SIZE=100 MAX_LENGTH=9 EMBEDDING_DIM=4 LSTM_UNITS=4 EPOCHS=1".split()
+    compare.main([*words, "SEED=1,2"])
+    [folder, _] = sorted(pathlib.Path("runs").iterdir())
+    result, kept = json.loads((folder / "result.json").read_text()), np.load(folder / "classes.npz")
+    for part, name in ("val", "val_accuracy"), ("test", "test_accuracy"):
+        assert np.mean(kept[part] == kept[f"{part}_true"]) == pytest.approx(result[name], abs=1e-6)
+    assert list(kept["test_true"]) == list(small_sample["y_test"])
+    # The labels of another run's data were others, and its figures too.
+    result["val_accuracy"] = 0.123
+    (folder / "result.json").write_text(json.dumps(result))
+    capsys.readouterr()
+    compare.main([])
+    assert capsys.readouterr().out.count("val accuracy ") == 2
+    compare.main([*words, "SEED=1,2", "--dry-run"])
+    assert "1 runs to train" in capsys.readouterr().out
+
+
 def test_one_seed_and_equal_seeds_have_no_interval_and_two_cannot_tell(capsys):
     for few in [0.8], [0.8] * 3:
         table = tabulated(made_up([0.9] * len(few)), made_up(few, LSTM_UNITS=3))
