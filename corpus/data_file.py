@@ -13,7 +13,8 @@ A data file is a .npz file of plain arrays, no pickles:
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
                                       SHA-256 of corpus.vectors.VECTORS and of the arrays in ARRAYS;
                                       words, the word rule, a key of corpus.words.RULES; vectors,
-                                      how the word vectors are made
+                                      how the word vectors are made; of own texts, made_from:
+                                      digits of a SHA-256 of their path
 """
 
 import contextlib
