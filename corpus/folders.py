@@ -47,7 +47,7 @@ def texts(path, encoding):
         elif classes[0].lower() in UNLABELLED:
             reason = f"in {classes[0]}, without a class"
         elif TABLE.search(name):
-            raise refusal(path)
+            reason = "a table, where each file should be one text"
         else:
             text = "".join(tables.lines(file, encoding))
         yield part, text, None if reason else classes[0], str(file), reason
