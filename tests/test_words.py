@@ -7,6 +7,7 @@ import unicodedata
 
 import hypothesis
 import pytest
+from conftest import words_of
 from hypothesis import strategies
 from keras.src.legacy.preprocessing import text as keras_text
 
@@ -75,7 +76,10 @@ def test_the_time_is_linear(part):
     assert time.perf_counter() - start < 10  # quadratic: minutes
 
 
-def test_the_samples_have_keras_rule_and_are_as_before(sample):
+def test_a_data_file_records_the_rule_and_the_samples_are_as_before(sample):
+    for rule, word in ("unicode", "it's"), ("keras", "it’s"):
+        data = data_file.from_texts(["it’s"], [0], ["it’s"], [0], ["a"], "a test", rule)
+        assert data_file.about_of(data)["words"] == rule and words_of(data) == [word]
     arrays = b"".join(sample[name].tobytes() for name in data_file.ARRAYS)
     assert hashlib.sha256(arrays).hexdigest()[:16] == "595d6f5087ebcf73"
     assert data_file.about_of(sample)["words"] == "keras"
