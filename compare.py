@@ -21,14 +21,14 @@ unchanged; of runs with equal seeds the newest counts. Values are Python literal
 copy is a variant.
 
 Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
-with one row per variant. The validation figures are those of the restored epoch, parameters include
-frozen word vectors, and s/epoch includes validation. "difference" is the variant's mean validation
-accuracy minus that of the best variant, in points, with a 95% confidence interval; "=" marks an
-interval that includes 0. The interval covers other seeds (Welch's variance) and, where the runs
-have their models and data, other texts (differences on the same validation texts). The sum of the
-two variances is Clark's min F' (1973, https://doi.org/10.1016/S0022-5371(73)80014-3), which is
-somewhat too wide. Bonferroni's correction is for the number of variants. Choosing the best after
-the fact makes intervals narrower: of many equal variants, more than 5% of the tables may mark one.
+with one row per variant: validation figures of the restored epoch; parameters with frozen word
+vectors; s/epoch with validation. "difference" is the mean validation accuracy minus that of the
+best variant, in points, with a 95% confidence interval; "=" marks one that includes 0. It covers
+other seeds (Welch's variance) and, where the runs have model and data, other texts (differences on
+the same texts); the sum of both is that of min F', which is somewhat too wide (Clark 1973,
+https://doi.org/10.1016/S0022-5371(73)80014-3). It is corrected for the number of variants
+(Bonferroni), but the best is chosen after the fact: of many equal variants, more than 5% of the
+tables may mark one.
 
 A run takes some 30 MB, nearly all of it model.keras, which may be deleted: predict.py and report.py
 skip such a run, compare.py still shows it.
@@ -176,21 +176,12 @@ def combinations(arguments):
 
 
 def finished_runs(wanted, compute=True):
-    """Returns the finished runs, with `right`: which validation texts a run classified correctly.
-
-    `right` is None where that is not known; with `compute`, it is computed for the `wanted` runs. A
-    run whose figures are not those of its data file was trained on an edited one: other data.
-    """
+    """Returns the finished runs; computes the classes of the `wanted` ones, or of all, before."""
     finished = runs.read_all()
     if compute:
         chosen = [combination.run for combination in wanted] or [{}]
         classes.add([run for run in finished if any(matches(run, each) for each in chosen)])
-    for run in finished:
-        kept = classes.read(run)
-        run["right"] = kept["val"] == kept["val_true"] if kept else None
-        if classes.contradict(run, kept):
-            run["source"] += ", edited before this run"
-            run["fingerprint"] = f"{run['fingerprint']}, edited"
+    classes.check(finished)
     return finished
 
 
@@ -205,11 +196,8 @@ def show(value):
 
 
 def without_edited(finished):
-    """Returns the runs whose data file was not edited, and a DataError for the others, or None.
-
-    A run names the data from before the edit, whether it was trained before or after.
-    """
-    edited = {}
+    """Returns the runs whose data file is not edited, and a DataError for the others, or None."""
+    edited = {}  # its runs name the data from before, whether they were trained before or after
     for path in {run["constants"]["DATA_FILE"] for run in finished if run["fingerprint"]}:
         try:
             data_file.fingerprint(path)
@@ -225,44 +213,6 @@ def without_edited(finished):
 # --- Training -------------------------------------------------------------------------------------
 
 
-def child(path, text, variant, constants, lock, since, backend):
-    """Runs a training script with other constants, unless another process does, or did since.
-
-    It is sent as text to another process, perhaps on another machine. Args: `path`, of the script;
-    `text`, the one that was compared with the stored runs; `variant`, with `constants`; `lock`, a
-    file; `since`, when the newest run was finished while this one was missing.
-    """
-    import contextlib
-    import fcntl
-    import json
-    import os
-    import pathlib
-    import sys
-
-    path = pathlib.Path(path)
-    if path.read_text(encoding="utf-8") != text:
-        sys.exit(f"{path.name} was edited while compare.py ran. Type the command again.")
-    os.environ["KERAS_BACKEND"] = backend
-    os.makedirs("runs", exist_ok=True)
-    with open(lock, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
-        except BlockingIOError:
-            sys.exit(75)  # jobs.BUSY
-        except OSError:
-            pass  # a file system without locks
-        try:
-            for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
-                with contextlib.suppress(ValueError):  # it is being written
-                    same = json.loads(result.read_bytes())["constants"] == constants
-                    if same and result.stat().st_mtime > since:
-                        sys.exit()
-            names = {"__name__": "__main__", "__file__": str(path)}
-            exec(compile(variant, str(path), "exec"), names)
-        finally:
-            os.remove(lock)
-
-
 def job_of(combination, finished):
     """Returns the jobs.Job that trains a Combination."""
     run, title, changes, text = combination
@@ -273,7 +223,7 @@ def job_of(combination, finished):
     arguments = path, text, runs.with_constants(text, changes), constants
     arguments += f"runs/.{key}.lock", since, run["backend"]
     seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
-    code = f"{inspect.getsource(child)}\nchild{arguments!r}"
+    code = f"{inspect.getsource(jobs.child)}\nchild{arguments!r}"
     same = json.dumps([run["script"], variant])
     return jobs.Job(title, same, code, statistics.mean(seconds) if seconds else None)
 
@@ -303,10 +253,9 @@ def frame_of(finished):
 
 def different(frame):
     """Returns the columns in which runs of a script differ: constants, and `code`."""
-    columns = [name for name in frame if name.isupper()] + ["code"]
-    return [
-        name for name in columns if frame.groupby("script")[name].nunique(dropna=False).max() > 1
-    ]
+    columns = [name for name in frame if name.isupper() or name == "code"]
+    counts = frame.groupby("script")[columns].nunique(dropna=False).max()
+    return [name for name in columns if counts[name] > 1]
 
 
 def interval(same, best, comparisons):
@@ -351,11 +300,9 @@ def tabulate(frame):
         row |= {"seconds_per_epoch": same["seconds"].mean(), "runs": list(same["run"])}
         rows.append(row | {"diverged": any(map(runs.diverged, same["run"]))})
     table = pandas.DataFrame(rows)
-    order = [table["val_accuracy"].isna(), table["diverged"], -table["val_accuracy"]]
-    order = pandas.concat([*order, table["val_loss"]], axis=1, keys=range(4)).sort_values(
-        [0, 1, 2, 3]
-    )
-    table = table.loc[order.index].reset_index(drop=True)
+    order = table.assign(without=table["val_accuracy"].isna(), error=1 - table["val_accuracy"])
+    order = order.sort_values(["without", "diverged", "error", "val_loss"]).index
+    table = table.loc[order].reset_index(drop=True)
     ranked = table["val_accuracy"].notna() & ~table["diverged"]
     table["low"] = table["high"] = math.nan
     table["difference"] = (table["val_accuracy"] - table["val_accuracy"][0]).where(ranked)
@@ -400,14 +347,9 @@ def format_table(table):
 def heading(table):
     """Returns the source of a table's data, its validation texts and the error of an accuracy."""
     run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
-    path, size = run["constants"]["DATA_FILE"], run["constants"]["VALIDATION_SIZE"]
-    try:
-        data = data_file.read(path)
-    except DataError:  # it is missing, damaged or edited now
+    if run.get("right") is None or not len(run["right"]):
         return run["source"]
-    count = round(len(data["train_lengths"]) * size)
-    if data_file.about_of(data)["fingerprint"] != run["fingerprint"] or not count:
-        return run["source"]
+    count = len(run["right"])
     accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
     error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
     text = f"validation: {count:,} texts, standard error of an accuracy {error:.1f}"
@@ -441,23 +383,16 @@ def draw(tables, path):
         names = names if table["script"].nunique() > 1 or len(names) == 1 else names[1:]
         for axes, name in zip(panels, ("val_accuracy", "val_loss")):
             for number, row in table.iterrows():
-                curves = [run["history"][name] for run in row["runs"]]
-                options = {"color": f"C{number}", "markersize": 4}
+                color, curves = f"C{number}", [run["history"][name] for run in row["runs"]]
                 for run, values in zip(row["runs"], curves):
-                    epochs = range(1, len(values) + 1)
-                    axes.plot(epochs, values, color=f"C{number}", linewidth=0.8, alpha=0.5)
-                    best = run["best_epoch"]
-                    axes.plot(
-                        best, values[best - 1], "o", color=f"C{number}", markersize=8, mfc="w"
-                    )
+                    options = {"linewidth": 0.8, "alpha": 0.5, "mfc": "w", "markersize": 8}
+                    options["markevery"] = [run["best_epoch"] - 1]
+                    axes.plot(range(1, len(values) + 1), values, "o-", color=color, **options)
                 mean = [statistics.mean(values) for values in zip(*curves)]  # while all train
-                label = " ".join(
-                    row[key] if key == "script" else f"{key}={row[key]}"
-                    for key in names
-                    if row[key] == row[key]
-                )
-                epochs = range(1, len(mean) + 1)
-                axes.plot(epochs, mean, STYLES[number], label=escaped(label), **options)
+                label = " ".join(f"{key}={row[key]}" for key in names if row[key] == row[key])
+                options = {"color": color, "markersize": 4}
+                options["label"] = escaped(label.removeprefix("script="))
+                axes.plot(range(1, len(mean) + 1), mean, STYLES[number], **options)
             axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation "))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
@@ -508,15 +443,16 @@ def main(arguments=None):
         finished = finished_runs(wanted)
     shown = [newest(combination.run) for combination in wanted] if wanted else finished
     problems = [combination.title for combination, run in zip(wanted, shown) if not run]
-    for title in problems:
-        if title in ended and not ended[title]:
-            raise DataError(f"{title}: its run has other constants or code than the script has now")
+    other = [title for title in problems if not ended.get(title, "not started")]
     shown, error = without_edited([run for run in shown if run])
     if shown:
         show_tables(shown, wanted, options.csv)
     if problems:
         what = f"{len(problems)} of {len(wanted)} runs are missing: {'; '.join(problems)}"
-        raise DataError(f"{what}. The same command trains them")
+        why = (
+            f"; the run of {other[0]} has other constants or code than the script" if other else ""
+        )
+        raise DataError(f"{what}{why}. The same command trains what is missing")
     if error or not shown:
         reason = "there are no finished runs in runs/; train one: python imdb_lstm.py"
         raise error or DataError(reason)
@@ -526,15 +462,11 @@ def show_tables(shown, wanted, csv):
     """Prints the tables of runs, draws compare.png and writes a CSV file, where `csv` names one."""
     frame = frame_of(shown)
     tables = [tabulate(same) for _, same in frame.groupby("table", sort=False)]
-    changes = [combination.changes for combination in wanted]
-    common = "".join(
-        f"; {name}={show(value)}"
-        for name, value in (changes[0] if changes else {}).items()
-        if name != "SEED" and all(other[name] == value for other in changes)
-    )
+    names = [name for name in (wanted[0].changes if wanted else ()) if name != "SEED"]
+    values = {name: {show(each.changes[name]) for each in wanted} for name in names}
+    common = "".join(f"; {name}={min(same)}" for name, same in values.items() if len(same) == 1)
     for table in tables:
         print_table(table, common)
-        table.insert(0, "data", table["runs"][0][0]["source"])
     if any(len(table) > 1 for table in tables):
         print(EXPLANATION)
     if draw(tables, "compare.png"):
@@ -542,6 +474,8 @@ def show_tables(shown, wanted, csv):
         if any(len(table) > len(STYLES) for table in tables):
             print(f"The plot has the best {len(STYLES)} variants of each table.")
     if csv:
+        for table in tables:
+            table.insert(0, "data", table["runs"][0][0]["source"])
         text = pandas.concat(tables).drop(columns="runs").to_csv(index=False)
         with data_file.replacing(csv) as file:
             file.write(text.encode())

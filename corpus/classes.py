@@ -91,18 +91,25 @@ def read(run):
         return None
 
 
-def contradict(run, kept):
-    """Tells whether a run's accuracies are others than those of its classes.
+def check(finished):
+    """Adds to runs `right`: which validation texts were classified correctly; None if not known.
 
-    Then its data file was edited when it was trained. Where `main` is not that of the scripts, as
-    after a line that changes labels, nothing is known.
+    A run whose accuracies are not those of its classes was trained on a data file that was edited:
+    source and fingerprint say so. Where `main` is not that of the scripts, as after a line that
+    changes labels, nothing is known.
     """
-    main = re.sub(r"build_model\(.*\)", "", runs.function_text(run["text"], "main") or "")
-    if kept is None or runs.code_of(main) != MAIN:
-        return False
-    for part, name in ("val", "val_accuracy"), ("test", "test_accuracy"):
-        right = kept[part] == kept[f"{part}_true"]
-        # Rounding on another machine may change the class of a text.
-        if len(right) and abs(right.mean() - run[name]) > max(0.005, 1.5 / len(right)):
-            return True
-    return False
+    for run in finished:
+        run["right"] = None
+        if kept := read(run):
+            run["right"] = kept["val"] == kept["val_true"]
+            main = re.sub(r"build_model\(.*\)", "", runs.function_text(run["text"], "main") or "")
+            figures = [(run["right"], run.get("val_accuracy"))]
+            figures.append((kept["test"] == kept["test_true"], run["test_accuracy"]))
+            if runs.code_of(main) == MAIN and any(differ(*each) for each in figures):
+                run["source"] += ", edited before this run"
+                run["fingerprint"] = f"{run['fingerprint']}, edited"
+
+
+def differ(right, accuracy):
+    """Tells whether an accuracy differs by more than rounding on another machine explains."""
+    return len(right) and abs(right.mean() - accuracy) > max(0.005, 1.5 / len(right))

@@ -102,6 +102,44 @@ def run(code, folder, environment, title="", machine=None):
     return subprocess.CompletedProcess(arguments, process.returncode, last)
 
 
+def child(path, text, variant, constants, lock, since, backend):
+    """Runs a training script with other constants, unless another process does, or did since.
+
+    Its text is the code of a Job, with the standard library alone. Args: `path`, of the script;
+    `text`, the one that was compared with the stored runs; `variant`, with `constants`; `lock`, a
+    file; `since`, when the newest run was finished while this one was missing.
+    """
+    import contextlib
+    import fcntl
+    import json
+    import os
+    import pathlib
+    import sys
+
+    path = pathlib.Path(path)
+    if path.read_text(encoding="utf-8") != text:
+        sys.exit(f"{path.name} was edited while compare.py ran. Type the command again.")
+    os.environ["KERAS_BACKEND"] = backend
+    os.makedirs("runs", exist_ok=True)
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+        except BlockingIOError:
+            sys.exit(75)  # BUSY
+        except OSError:
+            pass  # a file system without locks
+        try:
+            for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
+                with contextlib.suppress(ValueError):  # it is being written
+                    same = json.loads(result.read_bytes())["constants"] == constants
+                    if same and result.stat().st_mtime > since:
+                        sys.exit()
+            names = {"__name__": "__main__", "__file__": str(path)}
+            exec(compile(variant, str(path), "exec"), names)
+        finally:
+            os.remove(lock)
+
+
 def run_python(code, folder=".", **environment):
     """Runs Python code like `run`; raises DataError with its last line where it fails."""
     done = run(code, folder, environment)

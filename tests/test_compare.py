@@ -127,7 +127,6 @@ def test_missing_combinations_are_trained_once_and_the_table_has_their_figures(s
     assert call("one", "LSTM_UNITS=4") == ["one LSTM_UNITS=4"]  # SEED is 1 in the script
     assert call(*words) == titles[1:]
     assert call(*words) == [] and len(results()) == 8
-    assert "validation: 60 texts, standard error of an accuracy" in call.output.out
     table = pandas.read_csv("table.csv")
     assert list(table.val_accuracy) == sorted(table.val_accuracy, reverse=True)
     for row in table.itertuples():
@@ -411,6 +410,7 @@ def test_classes_are_those_of_the_run_and_tell_a_run_on_edited_data(scripts, sma
     for part, name in ("val", "val_accuracy"), ("test", "test_accuracy"):
         assert np.mean(kept[part] == kept[f"{part}_true"]) == pytest.approx(result[name], abs=1e-6)
     assert list(kept["test_true"]) == list(small_sample["y_test"])
+    assert "validation: 60 texts, standard error of an accuracy 6." in capsys.readouterr().out
     # The labels of another run's data were others, and its figures too.
     result["val_accuracy"] = 0.123
     (folder / "result.json").write_text(json.dumps(result))
@@ -463,6 +463,7 @@ def test_the_plot_has_a_line_for_each_seed_in_the_style_of_its_variant(tmp_path,
     for axes, start, ends in (accuracy, 0.5, values), (loss, 0.9, [1 - value for value in values]):
         seeds = [list(line.get_ydata()) for line in axes.lines if line.get_alpha() == 0.5]
         assert seeds == [[start, end] for end in ends]
+        assert {tuple(line.get_markevery()) for line in axes.lines[::3]} == {(1,)}  # best epoch
         means = [line for line in axes.lines if not line.get_label().startswith("_")]
         expected = np.mean([ends[:2], ends[2:]], axis=1)
         assert [line.get_ydata()[1] for line in means] == pytest.approx(expected)

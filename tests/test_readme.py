@@ -58,9 +58,15 @@ def test_the_commands_for_own_texts_work(shell, in_folder):
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == labels * 100
     assert list(rows[0]) == ["text", "label", "class", "probability"]
-    (in_folder / "ask.py").write_text(block("from predict import", LARGE_DATA))
+    (in_folder / "ask.py").write_text(block("for found in answer(", LARGE_DATA))
     lines = shell("python ask.py").splitlines()
     assert [line.split()[0] for line in lines] == ["delivery", "billing"]
+    for number, text in enumerate(texts[:2]):
+        (in_folder / f"texts-{number}.txt").write_text(text.format(7) + "\n")
+    (in_folder / "ask_dask.py").write_text(block("import dask.bag", LARGE_DATA))
+    shell("python ask_dask.py")
+    files = sorted(in_folder.glob("classes-*.txt"))
+    assert [path.read_text().split() for path in files] == [["delivery"], ["billing"]]
 
 
 def test_the_lines_that_write_texts_and_labels_work(in_folder):
@@ -147,7 +153,7 @@ def test_the_readme_is_short_and_has_all_figures():
 # Files that programs write, and upper-case names that are no constants of the scripts.
 MADE = "model.keras vocabulary.txt code.py history.csv result.json".split()
 MADE += ["compare.png", "imdb_lstm_keras2.py"]
-NOT_OURS = ["TF_CONFIG", "IMDB_SCRIPTS"]
+NOT_OURS = ["TF_CONFIG", "IMDB_SCRIPTS", "TF_FORCE_GPU_ALLOW_GROWTH"]
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/large_data.md"])
