@@ -28,10 +28,12 @@ def start(main, unchanged="nothing was changed"):
         sys.exit(f"{program}: out of memory; {unchanged}")
     except ImportError as error:
         sys.exit(f"{program}: {error}. Install it: python -m pip install -r requirements.txt")
-    except BrokenPipeError:  # `head`, for example, stops reading early
-        sys.exit(1)
-    except (DataError, OSError) as error:  # of several lines where several runs failed
+    except DataError as error:  # of several lines where several runs failed
         sys.exit(f"{program}: " + "\n".join(map(printable, str(error).split("\n"))))
+    except OSError as error:
+        sys.stdout = None  # otherwise Python flushes it again at exit and prints a second error
+        piped = isinstance(error, BrokenPipeError)  # `head`, for example, stops reading early
+        sys.exit(1 if piped else f"{program}: {error}")
 
 
 def parser(documentation, **options):

@@ -10,7 +10,6 @@ In the end a run that nobody stops must work. Not for Windows.
 """
 
 import contextlib
-import itertools
 import os
 import pathlib
 import random
@@ -29,15 +28,15 @@ WHILE_IMPORTING = re.compile(rb"in <module>\n +(import|from) ")
 
 
 def write_reviews():
-    for part, label in itertools.product(("train", "test"), ("pos", "neg")):
-        folder = pathlib.Path("aclImdb", part, label)
-        folder.mkdir(parents=True)
+    for folder in "train/pos", "train/neg", "test/pos", "test/neg":
+        pathlib.Path("aclImdb", folder).mkdir(parents=True)
         for number in range(1000):
-            (folder / f"{number}_1.txt").write_text(f"{label} review {number % 300} " * 100)
+            path = pathlib.Path("aclImdb", folder, f"{number}_1.txt")
+            path.write_text(f"{folder} review {number % 300} " * 100)
 
 
 def write_wires():
-    wire = "<REUTERS>\n<TOPICS><D>{}</D></TOPICS>\n<TEXT><BODY>{}</BODY></TEXT>\n</REUTERS>\n"
+    wire = "<TOPICS><D>{}</D></TOPICS>\n<BODY>{}</BODY>\n"
     rows = (wire.format(["earn", "acq"][n % 2], f"wire {n % 300} " * 100) for n in range(5000))
     pathlib.Path("reuters21578").mkdir()
     pathlib.Path("reuters21578/reut2-000.sgm").write_text("".join(rows))
@@ -56,11 +55,6 @@ def write_data():
     pathlib.Path("vectors.txt").write_text("a 1 2 3 4 5 6 7 8\nfilm 8 7 6 5 4 3 2 1\n")
 
 
-def write_run():
-    write_data()
-    run(training("imdb_lstm"))
-
-
 def training(script):
     """Returns the command line of a training run that takes seconds."""
     code = f"""import {script} as script
@@ -69,8 +63,13 @@ script.main()"""
     return ["-c", code]
 
 
-SCRIPTS = [path.stem for path in sorted(ROOT.glob("*.py"))
-           if "\ndef build_model(" in path.read_text()]  # fmt: skip
+def write_run():
+    write_data()
+    run(training("imdb_lstm"))
+
+
+SCRIPTS = [path for path in sorted(ROOT.glob("*.py")) if "\ndef build_model(" in path.read_text()]
+SCRIPTS = [path.stem for path in SCRIPTS]
 PROGRAMS = {  # name: a function that writes what the program reads, its command line
     "download_imdb": (write_reviews, [ROOT / "download_imdb.py", "aclImdb"]),
     "download_reuters": (write_wires, [ROOT / "download_reuters.py", "reuters21578"]),
@@ -113,11 +112,7 @@ def read_all(known):
 
 
 def attack(name, times, seed=1):
-    """Stops a program `times` times in the current folder, an empty one.
-
-    Returns how often it ended before its signal, and how many unfinished runs and temporary files
-    are left.
-    """
+    """Stops a program `times` times in the current folder; returns how often it ended before."""
     write, line = PROGRAMS[name]
     write()
     begin = time.perf_counter()
@@ -136,8 +131,7 @@ def attack(name, times, seed=1):
         assert files.items() <= after.items(), f"{how.name} changed an earlier file"
         files = after
     run(line)
-    runs = [run for run in pathlib.Path().glob("runs/*") if not (run / "result.json").exists()]
-    return ended, len(runs), len([*pathlib.Path().rglob("*.part")])
+    return ended
 
 
 def main():
@@ -149,9 +143,8 @@ def main():
         parser.error(f"there is no program {unknown.pop()}; there are: {', '.join(PROGRAMS)}")
     for name in options.programs or PROGRAMS:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            ended, runs, parts = attack(name, options.times)
-        print(f"{name}: passed; of {options.times} runs {ended} ended before the signal; ", end="")
-        print(f"{runs} unfinished runs and {parts} temporary files are left", flush=True)
+            ended = attack(name, options.times)
+        print(f"{name}: passed; {ended} runs ended before the signal", flush=True)
 
 
 if __name__ == "__main__":
