@@ -36,8 +36,6 @@ skip such a run, compare.py still shows it.
 
 import ast
 import collections
-import hashlib
-import inspect
 import itertools
 import json
 import math
@@ -88,10 +86,9 @@ def read_script(name):
         raise DataError(f"{path}, line {error.lineno}: {error.msg}") from None
     except (ValueError, DataError) as error:
         raise DataError(f"{path}, {error}") from None
-    if missing := [
-        name for name in ("DATA_FILE", "VALIDATION_SIZE", "SEED") if name not in constants
-    ]:
-        raise DataError(f"{path} is not a training script: it has no constant {missing[0]}")
+    for constant in "DATA_FILE", "VALIDATION_SIZE", "SEED":
+        if constant not in constants:
+            raise DataError(f"{path} is not a training script: it has no constant {constant}")
     return constants, text
 
 
@@ -210,24 +207,6 @@ def without_edited(finished):
     return usable, DataError("\n".join(reasons)) if reasons else None
 
 
-# --- Training -------------------------------------------------------------------------------------
-
-
-def job_of(combination, finished):
-    """Returns the jobs.Job that trains a Combination."""
-    run, title, changes, text = combination
-    path, constants = os.path.abspath(f"{run['script']}.py"), run["constants"]
-    variant = {name: value for name, value in changes.items() if name != "SEED"}
-    key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
-    since = max((other["finished"] for other in finished), default=0)
-    arguments = path, text, runs.with_constants(text, changes), constants
-    arguments += f"runs/.{key}.lock", since, run["backend"]
-    seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
-    code = f"{inspect.getsource(jobs.child)}\nchild{arguments!r}"
-    same = json.dumps([run["script"], variant])
-    return jobs.Job(title, same, code, statistics.mean(seconds) if seconds else None)
-
-
 # --- Table and plot -------------------------------------------------------------------------------
 
 
@@ -344,21 +323,16 @@ def format_table(table):
     return shown.to_string(index=False, na_rep="")
 
 
-def heading(table):
-    """Returns the source of a table's data, its validation texts and the error of an accuracy."""
-    run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
-    if run.get("right") is None or not len(run["right"]):
-        return run["source"]
-    count = len(run["right"])
-    accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
-    error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
-    text = f"validation: {count:,} texts, standard error of an accuracy {error:.1f}"
-    return f"{run['source']}; {text}"
-
-
 def print_table(table, common):
     """Prints a table and what to think of it; `common` is added to its heading."""
-    print(f"\n{heading(table)}; accuracies in %{common}")
+    run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
+    text = f"\n{run['source']}"
+    if run.get("right") is not None and len(run["right"]):
+        count = len(run["right"])
+        accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
+        error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
+        text += f"; validation: {count:,} texts, standard error of an accuracy {error:.1f}"
+    print(f"{text}; accuracies in %{common}")
     print(format_table(table))
     if "code" in table:
         print("code: the runs used different versions of the script; compare their code.py files.")
@@ -431,7 +405,7 @@ def main(arguments=None):
         return next((run for run in reversed(finished) if matches(run, wanted)), None)
 
     missing = [combination for combination in wanted if not newest(combination.run)]
-    todo = [job_of(combination, finished) for combination in missing]
+    todo = [jobs.training(*combination, finished) for combination in missing]
     if options.dry_run:
         for combination in wanted:
             print(("to train: " if combination in missing else "finished: ") + combination.title)

@@ -2,6 +2,9 @@
 
 import collections
 import concurrent.futures
+import hashlib
+import inspect
+import json
 import math
 import os
 import re
@@ -11,6 +14,7 @@ import sys
 import time
 
 from corpus import DataError
+from corpus.runs import with_constants
 
 # `variant`: jobs of a variant differ in their seed alone. `code`: Python code that trains; on a
 # cluster nothing else is sent. `seconds`: what it will take, None where nothing is known.
@@ -138,6 +142,19 @@ def child(path, text, variant, constants, lock, since, backend):
             exec(compile(variant, str(path), "exec"), names)
         finally:
             os.remove(lock)
+
+
+def training(run, title, changes, text, finished):
+    """Returns the Job that trains a run with changed constants; `text` is that of its script."""
+    variant = {name: value for name, value in changes.items() if name != "SEED"}
+    key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    since = max((other["finished"] for other in finished), default=0)
+    arguments = os.path.abspath(f"{run['script']}.py"), text, with_constants(text, changes)
+    arguments += run["constants"], f"runs/.{key}.lock", since, run["backend"]
+    code = f"{inspect.getsource(child)}\nchild{arguments!r}"
+    seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
+    expected = statistics.mean(seconds) if seconds else None
+    return Job(title, json.dumps([run["script"], variant]), code, expected)
 
 
 def run_python(code, folder=".", **environment):
