@@ -114,7 +114,6 @@ def child(path, text, variant, constants, lock, since, backend):
     file; `since`, when the newest run was finished while this one was missing.
     """
     import contextlib
-    import fcntl
     import json
     import os
     import pathlib
@@ -127,11 +126,13 @@ def child(path, text, variant, constants, lock, since, backend):
     os.makedirs("runs", exist_ok=True)
     with open(lock, "w") as file:
         try:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
         except BlockingIOError:
             sys.exit(75)  # BUSY
-        except OSError:
-            pass  # a file system without locks
+        except (OSError, ImportError):
+            pass  # a file system without locks, or Windows
         try:
             for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
                 with contextlib.suppress(ValueError):  # it is being written
