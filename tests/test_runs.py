@@ -3,11 +3,12 @@
 import json
 import os
 import pathlib
+import re
 
 import pytest
 from conftest import ROOT, SCRIPTS
 
-from corpus import DataError, runs
+from corpus import DataError, classes, runs
 
 TEXT = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
 
@@ -127,3 +128,5 @@ def test_all_scripts_have_the_same_functions_that_prepare_texts(script):
     text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
     hashes = {name: runs.code_of(runs.function_text(text, name)) for name in runs.COMMON}
     assert hashes == runs.COMMON  # after a change: all scripts, predict.py and report.py too
+    main = re.sub(r"build_model\(.*\)", "", runs.function_text(text, "main"))
+    assert runs.code_of(main) == classes.MAIN
