@@ -2,7 +2,7 @@
 # requires-python = ">=3.11,<3.14"
 # dependencies = [
 #     "tensorflow>=2.20,<2.22", "numpy>=2.0,<3",
-#     "pandas>=2.2,<4", "matplotlib>=3.8,<4", "scikit-learn>=1.5,<2",
+#     "pandas>=2.2,<4", "matplotlib>=3.8,<4", "scikit-learn>=1.5,<2", "scipy>=1.13,<2",
 # ]
 # ///
 """Reports the results of a run: metrics per class on the terminal, plots and mistakes in a page.
