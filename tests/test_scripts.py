@@ -243,13 +243,19 @@ def test_arrays_that_do_not_fit_are_refused(train, small_sample, name):
 
 # Keras and numpy accept these and do something else.
 SILENT = [
-    (imdb_lstm, "MAX_LENGTH", 0), (imdb_lstm, "EPOCHS", 0), (imdb_lstm, "BATCH_SIZE", -1),
-    (imdb_lstm, "DROPOUT", -0.1), (imdb_lstm, "DROPOUT", 1), (imdb_lstm, "DROPOUT", 1.1),
+    (imdb_lstm, "MAX_LENGTH", 0),
+    (imdb_lstm, "EPOCHS", 0),
+    (imdb_lstm, "BATCH_SIZE", -1),
+    (imdb_lstm, "DROPOUT", -0.1),
+    (imdb_lstm, "DROPOUT", 1),
+    (imdb_lstm, "DROPOUT", 1.1),
     (imdb_lstm, "WORD_DROPOUT", 1),
-    (imdb_lstm, "VALIDATION_SIZE", -0.1), (imdb_lstm, "VALIDATION_SIZE", 1),
+    (imdb_lstm, "VALIDATION_SIZE", -0.1),
+    (imdb_lstm, "VALIDATION_SIZE", 1),
     (imdb_lstm, "VALIDATION_SIZE", 0.9999),  # of 600 texts
-    (imdb_cnn_lstm, "POOL_SIZE", 3), (imdb_cnn_lstm, "POOL_SIZE", 16),
-]  # fmt: skip
+    (imdb_cnn_lstm, "POOL_SIZE", 3),
+    (imdb_cnn_lstm, "POOL_SIZE", 16),
+]
 
 
 @pytest.mark.parametrize("script, name, value", SILENT)
