@@ -90,10 +90,10 @@ def build_model(vocabulary, about):
     ids = {word: id for id, word in enumerate(vocabulary, 4) if id < VOCAB_SIZE}
     table, matched = np.random.uniform(-0.05, 0.05, (VOCAB_SIZE, EMBEDDING_DIM)), {}
     for line in open(VECTORS_FILE, encoding="utf-8", errors="replace"):
-        word, *numbers = line.rstrip().rsplit(" ", EMBEDDING_DIM)
+        word, *numbers = line.rstrip().replace("\t", " ").rsplit(" ", EMBEDDING_DIM)
         if word in ids and len(numbers) == EMBEDDING_DIM:
             table[ids[word]], matched[word] = numbers, True
-    assert matched, f"{VECTORS_FILE}: {len(line.split()) - 1} numbers a word, not {EMBEDDING_DIM}"
+    assert matched, f"{VECTORS_FILE} is binary, or has {len(line.split()) - 1} numbers a word"
     print(f"{VECTORS_FILE}: vectors for {len(matched):,} of {len(ids):,} words")
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=[table], trainable=False))
