@@ -335,6 +335,7 @@ def test_a_run_has_the_figures_of_its_best_epoch(train, monkeypatch, capsys, sma
     assert (folder / "code.py").read_text("utf-8") == text_of(imdb_lstm)
 
     expected = {"script": "imdb_lstm", "classes": ["negative", "positive"], "device": "CPU"}
+    data = data_file.read("data/imdb.npz")  # with the fingerprint of these labels
     expected |= {"about": data_file.about_of(data), "epochs": len(losses), "best_epoch": best + 1}
     expected |= {name: values[best] for name, values in history.history.items()}
     expected |= {"constants": {name: getattr(imdb_lstm, name) for name in result["constants"]}}
