@@ -92,14 +92,13 @@ def valid_data():
 
 def valid_run():
     """Writes the folder of a run without training; returns {path: bytes} of its files."""
-    pathlib.Path("run").mkdir()
     layers = [keras.layers.Embedding(10, 2), keras.layers.GlobalMaxPooling1D()]
     layers.append(keras.layers.Dense(1, activation="sigmoid"))
-    keras.Sequential([keras.Input((None,), dtype="int32"), *layers]).save("run/model.keras")
     result = {"script": "imdb_lstm", "classes": ["negative", "positive"], "test_accuracy": 0.5}
     result |= {"constants": {"MAX_LENGTH": 4, "VOCAB_SIZE": 10}, "about": {"source": "fuzz"}}
     write("run/result.json", json.dumps(result).encode())
     write("run/vocabulary.txt", b"the\nfilm\ng\xc3\xb6od")
+    keras.Sequential([keras.Input((None,), dtype="int32"), *layers]).save("run/model.keras")
     return {str(path): path.read_bytes() for path in pathlib.Path("run").iterdir()}
 
 
