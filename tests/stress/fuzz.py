@@ -92,10 +92,8 @@ def valid_data():
 
 def valid_run():
     """Writes the folder of a run without training; returns {path: bytes} of its files."""
-    pathlib.Path("run").mkdir()
     layers = [keras.layers.Embedding(10, 2), keras.layers.GlobalMaxPooling1D()]
     layers.append(keras.layers.Dense(1, activation="sigmoid"))
-    keras.Sequential([keras.Input((None,), dtype="int32"), *layers]).save("run/model.keras")
     constants = {"MAX_LENGTH": 4, "VOCAB_SIZE": 10, "SEED": 1, "VALIDATION_SIZE": 0}
     constants["DATA_FILE"] = "data.npz"
     result = {"script": "imdb_lstm", "classes": ["negative", "positive"], "constants": constants}
@@ -105,6 +103,7 @@ def valid_run():
     write("run/vocabulary.txt", b"the\nfilm\ng\xc3\xb6od")
     write("run/code.py", b"VOCAB_SIZE = 10")
     write("run/history.csv", b"epoch,accuracy,loss\n0,0.5,0.7\n")
+    keras.Sequential([keras.Input((None,), dtype="int32"), *layers]).save("run/model.keras")
     return {str(path): path.read_bytes() for path in pathlib.Path("run").iterdir()}
 
 
