@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from corpus import WRITE, DataError, folders, tables
 
-STRAY = st.lists(st.text('ab"'), min_size=2).map(",0\n".join).map("{},0".format)
+STRAY = st.lists(st.text('ab"'), min_size=2).map(",0\n".join).map("{},0".format) | st.text('a",\n')
 CELL = st.text('ab1",;|\\\n\t é', min_size=1)
 
 
