@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import queue
 import re
 import statistics
 import subprocess
@@ -190,6 +191,8 @@ def run_all(jobs, workers, folder):
     for the same reason no job is. Such jobs are not yielded.
     """
     waiting, running, measured, failed = list(jobs), {}, [], {}
+    # Not `concurrent.futures.wait`: Ctrl-C in it leaves locks behind, and the threads never end.
+    done = queue.SimpleQueue()
     try:
         while waiting or running:
             while waiting and len(running) < workers.slots:
@@ -199,20 +202,23 @@ def run_all(jobs, workers, folder):
                 number = len(jobs) - len(waiting)
                 text = f"run {number} of {len(jobs)}: {job.title}"
                 print(f"{text}{remaining} left" if remaining else text, flush=True)
-                running[workers.submit(job, os.path.abspath(folder))] = job, time.perf_counter()
-            # Workers of a cluster may come later: look again.
-            done, _ = concurrent.futures.wait(running, 10, concurrent.futures.FIRST_COMPLETED)
-            for future in done:
-                job, start = running.pop(future)
-                reason = reason_of(future)
-                if reason is None:
-                    measured.append(time.perf_counter() - start)
-                elif reason not in failed.values():
-                    print(f"  {job.title}: {reason}", file=sys.stderr, flush=True)
-                if reason and reason.startswith(FAILED):
-                    stop = reason in failed.values() and job.variant not in failed
-                    failed.setdefault(job.variant, reason)
-                    waiting = [] if stop else [w for w in waiting if w.variant != job.variant]
-                yield job, reason
+                future = workers.submit(job, os.path.abspath(folder))
+                running[future] = job, time.perf_counter()
+                future.add_done_callback(done.put)
+            try:
+                future = done.get(timeout=10)
+            except queue.Empty:  # workers of a cluster may have come: look again
+                continue
+            job, start = running.pop(future)
+            reason = reason_of(future)
+            if reason is None:
+                measured.append(time.perf_counter() - start)
+            elif reason not in failed.values():
+                print(f"  {job.title}: {reason}", file=sys.stderr, flush=True)
+            if reason and reason.startswith(FAILED):
+                stop = reason in failed.values() and job.variant not in failed
+                failed.setdefault(job.variant, reason)
+                waiting = [] if stop else [w for w in waiting if w.variant != job.variant]
+            yield job, reason
     finally:
         workers.close()
