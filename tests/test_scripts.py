@@ -80,12 +80,11 @@ def train(with_data, monkeypatch):
 def test_a_script_trains_in_a_notebook_and_records_what_ran(with_data, in_folder):
     """Pasted whole, below %%time, with a function replaced by a later cell; imported and edited."""
     check = "import os; print(type(model).__name__, history.epoch, max(os.listdir('runs')))"
-    small = SMALL[imdb_lstm]
-    scripts = edited(imdb_lstm, small), edited(reuters_rnn, SMALL[reuters_rnn])
-    replaced = "def load_data():\n    return original()"
-    cells = ["HF_TOKEN, EPOCHS = 'secret', 7", scripts[0], check, f"%%time\n{scripts[1]}", check]
-    cells += [f"original = load_data\n{replaced}", "model, history = main()", check]
-    pathlib.Path("my_lstm.py").write_text(scripts[0], encoding="utf-8")
+    text, timed = (edited(script, SMALL[script]) for script in (imdb_lstm, reuters_rnn))
+    cells = ["HF_TOKEN, EPOCHS = 'secret', 7", f"%%time\n{timed}", check, text, check]
+    cells += ["original = load_data\ndef load_data():\n    return original()"]
+    cells += ["model, history = main()", check]
+    pathlib.Path("my_lstm.py").write_text(text, encoding="utf-8")
     cells += ["import my_lstm, pathlib; path = pathlib.Path('my_lstm.py')"]
     cells += ["path.write_text(path.read_text().replace('layers.LSTM', 'layers.GRU'))"]
     cells += ["try:\n    my_lstm.main()\nexcept SystemExit as stop:\n    print('refused:', stop)"]
@@ -93,19 +92,16 @@ def test_a_script_trains_in_a_notebook_and_records_what_ran(with_data, in_folder
     place = {"metadata": {"path": str(in_folder)}}
     nbclient.NotebookClient(notebook, timeout=300, resources=place).execute()  # raises errors
     outputs = [str(cell.outputs) for cell in notebook.cells]
-    assert "test accuracy" in outputs[1] and not re.search(EPOCH, outputs[1])  # but a bar
+    assert "test accuracy" in outputs[3] and not re.search(EPOCH, outputs[3])  # but a bar
     assert "refused: " in outputs[-1] and "importlib.reload" in outputs[-1]
     assert len(os.listdir("runs")) == 3
-    for number, code in (
-        (2, scripts[0]),
-        (4, cells[3]),
-        (7, "# from another file or cell: load_data"),
-    ):
+    codes = {2: "get_ipython().run_cell_magic('time'", 4: text.strip()}
+    for number, code in (codes | {7: "# from another file or cell: load_data"}).items():
         assert "Sequential [0] notebook-" in outputs[number]
         folder = pathlib.Path("runs", re.search(r"notebook-[\d-]+", outputs[number])[0])
-        assert (folder / "code.py").read_text(encoding="utf-8").startswith(code.strip())
+        assert (folder / "code.py").read_text(encoding="utf-8").startswith(code)
         result = json.loads((folder / "result.json").read_text())
-        script = imdb_lstm if number == 2 else reuters_rnn
+        script = reuters_rnn if number == 2 else imdb_lstm
         assert set(result["constants"]) == set(runs.constants_of(text_of(script)))
         assert "secret" not in str(result) and result["constants"]["EPOCHS"] == 1
 
