@@ -1,5 +1,5 @@
 """What the programs share: the command line, downloads, archives, words and vectors, the data file,
-samples, tables and folders of texts, advice.
+samples, tables and folders of texts, advice; runs, the jobs that train them, and their classes.
 
 The training scripts import none of it: they read the data file with `np.load` alone.
 """

@@ -219,10 +219,8 @@ def find(name):
 
 def describe(run, earlier=None):
     """Returns lines on a run: its data, its constants and functions; the data of an earlier run."""
-    text, script = (
-        f"{run['folder']}: trained on {run['source']}",
-        pathlib.Path(run["script"] + ".py"),
-    )
+    text = f"{run['folder']}: trained on {run['source']}"
+    script = pathlib.Path(run["script"] + ".py")
     try:
         now = constants_of(script.read_text(encoding="utf-8"))
         values = run["constants"].items()
