@@ -41,10 +41,11 @@ KERAS_HASHES = (
     "bfafd718b763782e994055a2d397834f",
 )
 FILE_NAME = re.compile(
-    r"(?:|.*/)(?:(train|test)/(pos|neg)/(\d+)_\d+\.txt|train/urls_(pos|neg)\.txt)$"
+    r"(?:|.*/)(?:(train|test)/(pos|neg|unsup)/(\d+)_\d+\.txt|train/urls_(pos|neg)\.txt)$"
 )
 
-BY_MOVIE = ", whole movies kept together"  # in the source of data in that order
+# In the source of data that have them.
+UNLABELLED, BY_MOVIE = " unlabelled reviews", ", whole movies kept together"
 # Reviews, mean length with the start id, longest, shortest: the same in both sources.
 COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_315, 7)}
 
@@ -53,30 +54,35 @@ def from_path(path):
     """Returns the data of Stanford's archive, its folder or Keras's file."""
     if path.endswith(".npz"):
         return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
-    return from_files(archives.files(path, FILE_NAME), path)
+    *parts, unlabelled = encode(archives.files(path, FILE_NAME), path)
+    return data_file.pack(*parts, unlabelled=unlabelled)
 
 
-def from_files(files, path):
-    """Returns the data of Stanford's text files.
+def encode(files, path):
+    """Returns the first arguments of `data_file.pack`, and the unlabelled reviews as ids.
 
     Args: `files`, pairs of a name as in the archive and the file's bytes; `path`, of the archive.
     """
     encoder = words.Encoder()
-    reviews = {"train": [], "test": []}  # (label, number, provisional ids) of each review
+    # (label, number, provisional ids) of each review
+    reviews = {"train": [], "test": [], "unlabelled": []}
     movies = {}  # label: the movie of review N at N
-    for name, content in archives.show_progress(files, "reading reviews", 50_000):
+    for name, content in archives.show_progress(files, "reading reviews", 100_000):
         part, review_label, number, urls_label = FILE_NAME.match(name).groups()
         text = content.decode("utf-8", errors="replace")
         if part:
+            part = "unlabelled" if review_label == "unsup" else part
             reviews[part].append((int(review_label == "pos"), int(number), encoder.add(text)))
         else:
             movies[int(urls_label == "pos")] = re.findall(r"/title/(\w+)", text)
     for part, rows in reviews.items():
-        if {label for label, _, _ in rows} != {0, 1}:
+        if part != "unlabelled" and {label for label, _, _ in rows} != {0, 1}:
             raise DataError(f"{path} has no {part}/pos or no {part}/neg. {archives.advice(path)}")
         rows.sort(key=lambda row: row[:2])  # whatever order the files came in
 
     source = f"IMDB from {os.path.basename(os.path.abspath(path))}"
+    if unlabelled := [ids for _, _, ids in reviews["unlabelled"]]:
+        source += f", {len(reviews['train']):,} labelled and {len(unlabelled):,}{UNLABELLED}"
     try:
         groups = [movies[label][number] for label, number, _ in reviews["train"]]
         source += BY_MOVIE
@@ -86,9 +92,9 @@ def from_files(files, path):
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(reviews["test"]))
     test = [reviews["test"][row] for row in order]
     x_train, x_test = [ids for _, _, ids in train], [ids for _, _, ids in test]
-    vocabulary = encoder.finish(x_train, x_test)
+    vocabulary = encoder.finish(x_train, x_test, unlabelled)
     y_train, y_test = [label for label, _, _ in train], [label for label, _, _ in test]
-    return data_file.pack(x_train, y_train, x_test, y_test, vocabulary, CLASSES, source)
+    return x_train, y_train, x_test, y_test, vocabulary, CLASSES, source, unlabelled
 
 
 def order_by_movie(movies):
@@ -145,8 +151,12 @@ def main(arguments=None):
         ]
         data = download.first_of("IMDB", sources, options) or samples.imdb()
     download.finish("IMDB", data, old, is_complete)
-    if str(data["source"]).startswith("IMDB") and BY_MOVIE not in str(data["source"]):
+    source = str(data["source"])
+    if source.startswith("IMDB") and BY_MOVIE not in source:
         advice = "The movies are unknown: validation accuracy will be up to 2 points too high."
+        print(advice, file=sys.stderr)
+    if source.startswith("IMDB") and UNLABELLED not in source:
+        advice = "Without the unlabelled reviews, test accuracy will be about 0.3 points lower."
         print(advice, file=sys.stderr)
 
 

@@ -6,6 +6,7 @@
 
     python download_reuters.py               the first of these that is available:
                                                data/reuters.npz, if it already exists
+                                               UCI's reuters21578.tar.gz (8 MB)
                                                Keras's reuters.npz and word index (3 MB)
                                                the built-in sample, which is not Reuters
     python download_reuters.py --no-sample   the same, but Reuters or an error
@@ -16,6 +17,7 @@
 Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to
 test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html.
 As in Keras's file, the topic is the first one listed, and topics with 15 wires or more are kept.
+Word vectors are made from the archive's other newswires too.
 
 A known flaw is kept so that results are comparable: the text is the first body after the topics.
 975 newswires have no body and get that of the next newswire, which may have another topic. So the
@@ -26,7 +28,9 @@ name two topics, and only the order of the words decides which one they are abou
 """
 
 import os
+import pathlib
 import re
+import tempfile
 
 import numpy as np
 
@@ -34,6 +38,8 @@ from corpus import DataError, archives, cli, data_file, download, samples
 
 SHUFFLE_SEED, TEST_FRACTION = 113, 0.2  # as in keras.datasets
 
+UCI_URL = "https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.tar.gz"
+UCI_HASH = "bc6ebe14979731d2"  # of the arrays, since a file may be packed in many ways
 KERAS_HASHES = (
     "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
     "4d44cc38712099c9e383dc6e5f11a921",
@@ -53,9 +59,10 @@ COUNTS = {"earn": 3_972, "acq": 2_423, "crude": 543, "cocoa": 67}
 
 
 def wires(files):
-    """Returns texts and labels of .sgm files by the rule of Keras's file, in file order.
+    """Returns texts and labels of .sgm files by the rule of Keras's file, and the other bodies.
 
     Args: `files`, pairs of a name as in the archive and the file's bytes.
+    Returns: three lists, in file order. No other body is equal to one of the texts.
     """
     # One long text, since the last wire of a file may find its body in the next file.
     text = "".join(content.decode("latin-1") for _, content in sorted(files))
@@ -69,7 +76,8 @@ def wires(files):
         if topic[1] in TOPICS:
             texts.append(body[1])
             labels.append(TOPICS.index(topic[1]))
-    return texts, labels
+    used = set(texts)
+    return texts, labels, [body for body in BODY_FIELD.findall(text) if body not in used]
 
 
 def from_path(path):
@@ -81,7 +89,7 @@ def from_path(path):
 
 def from_files(files, path):
     """Returns the data of .sgm files, in random order; the last fifth is the test set."""
-    texts, labels = wires(files)
+    texts, labels, unlabelled = wires(files)
     if len(texts) < 2:
         raise DataError(f"{path} has no newswires in reut2-*.sgm. {archives.advice(path)}")
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(texts))
@@ -89,7 +97,22 @@ def from_files(files, path):
     cut = int(len(texts) * (1 - TEST_FRACTION))
     parts = texts[:cut], labels[:cut], texts[cut:], labels[cut:]
     source = f"Reuters from {os.path.basename(os.path.abspath(path))}"
-    return data_file.from_texts(*parts, TOPICS, source)
+    source += f", {cut:,} labelled and {len(unlabelled):,} unlabelled newswires"
+    return data_file.from_texts(*parts, TOPICS, source, unlabelled=unlabelled)
+
+
+def from_uci():
+    """Returns the data of UCI's archive; raises DataError unless the arrays are those we know."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, os.path.basename(UCI_URL))
+        try:
+            pathlib.Path(path).write_bytes(download.get(UCI_URL))
+        except Exception as error:  # what urllib raises depends on what the server does
+            raise DataError(f"cannot fetch {UCI_URL}: {error}") from None
+        data = from_path(path)
+    if data_file.hash_of(data, "") != UCI_HASH:
+        raise DataError(f"what {UCI_URL} sent is not Reuters-21578 as this program knows it")
+    return data
 
 
 def is_complete(data):
@@ -108,7 +131,7 @@ def main(arguments=None):
     elif options.sample:
         data = samples.reuters(TOPICS)
     elif not old or options.no_sample and not is_complete(old):
-        sources = [lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
+        sources = [from_uci, lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
         data = download.first_of("Reuters", sources, options) or samples.reuters(TOPICS)
     download.finish("Reuters", data, old, is_complete)
 

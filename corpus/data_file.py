@@ -11,10 +11,10 @@ A data file is a .npz file of plain arrays, no pickles:
     source         ()                 text, one line that says where the data come from
     vectors        (ids, dimensions)  float32, word vectors, see corpus/vectors.py
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
-                                      SHA-256 of corpus.vectors.VECTORS and of the arrays in ARRAYS;
+                                      SHA-256 of `vectors` here and of the arrays in ARRAYS;
                                       words, the word rule, a key of corpus.words.RULES; vectors,
-                                      how the word vectors are made; of own texts, made_from:
-                                      digits of a SHA-256 of their path
+                                      how and from which texts the word vectors are made; of own
+                                      texts, made_from: digits of a SHA-256 of their path
 """
 
 import contextlib
@@ -40,12 +40,13 @@ class EditedError(DataError):
     """A data file does not have the texts and labels with which it was made."""
 
 
-def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"):
+def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras", unlabelled=()):
     """Returns the arrays of a data file as a dict, word vectors included.
 
     Args: `train` and `test`, lists of integer arrays of shape (length,); `y_train` and `y_test`,
     their labels; `vocabulary` and `classes`, lists of words and names; `source`, one line;
-    `rule`, the key of `words.RULES` by which the texts were split.
+    `rule`, the key of `words.RULES` by which the texts were split; `unlabelled`, a list like
+    `train`, from which the word vectors are made too.
     """
     data = {}
     for part, texts, labels in ("train", train, y_train), ("test", test, y_test):
@@ -54,12 +55,15 @@ def pack(train, y_train, test, y_test, vocabulary, classes, source, rule="keras"
         data[f"y_{part}"] = np.array(labels, dtype="int64")
     for name, lines in ("vocabulary", vocabulary), ("classes", classes):
         data[name] = np.frombuffer("\n".join(lines).encode(), dtype="uint8")
-    about = {"source": source, "fingerprint": hash_of(data, vectors.VECTORS), "words": rule}
-    about |= {"vectors": vectors.VECTORS}
+    made = "PPMI-SVD of nine tenths of train"
+    if unlabelled:
+        made += f" and of {len(unlabelled):,} unlabelled texts ({sum(map(len, unlabelled)):,} ids)"
+    made += f": {vectors.METHOD}"
+    about = {"source": source, "fingerprint": hash_of(data, made), "words": rule, "vectors": made}
     # The first texts become validation in the scripts. Vectors that were counted on them too would
     # make validation accuracy higher than test accuracy.
     validation = data["train_lengths"][: round(len(train) * VALIDATION_SIZE)].sum()
-    data["vectors"] = vectors.count_vectors(data["x_train"][validation:])
+    data["vectors"] = vectors.count_vectors([data["x_train"][validation:], *unlabelled])
     return data | {"about": np.array(json.dumps(about)), "source": np.array(source)}
 
 
@@ -71,12 +75,13 @@ def hash_of(data, made):
     return digest.hexdigest()[:16]
 
 
-def from_texts(train, y_train, test, y_test, classes, source, rule="keras"):
+def from_texts(train, y_train, test, y_test, classes, source, rule="keras", unlabelled=()):
     """Returns the arrays of a data file from lists of texts (strings) and their labels."""
     encoder = words.Encoder(rule)
-    train, test = ([encoder.add(text) for text in texts] for texts in (train, test))
-    vocabulary = encoder.finish(train, test)
-    return pack(train, y_train, test, y_test, vocabulary, classes, source, rule)
+    parts = [[encoder.add(text) for text in texts] for texts in (train, test, unlabelled)]
+    vocabulary = encoder.finish(*parts)
+    train, test, unlabelled = parts
+    return pack(train, y_train, test, y_test, vocabulary, classes, source, rule, unlabelled)
 
 
 def with_source(data, source):
@@ -158,14 +163,20 @@ def read(path):
     return data
 
 
-def fingerprint(path):
-    """Returns the fingerprint of a data file, None where there is none; raises like `read`."""
-    return read_fingerprint(path, os.stat(path).st_mtime_ns) if os.path.exists(path) else None
+def fingerprint(path, vectors=True):
+    """Returns the fingerprint of a data file, None where there is none; raises like `read`.
+
+    Without `vectors`, it is that of the texts and labels alone.
+    """
+    if not os.path.exists(path):
+        return None
+    return read_fingerprints(path, os.stat(path).st_mtime_ns)[not vectors]
 
 
 @functools.lru_cache
-def read_fingerprint(path, time):
-    return about_of(read(path))["fingerprint"]
+def read_fingerprints(path, time):
+    data = read(path)
+    return about_of(data)["fingerprint"], hash_of(data, "")
 
 
 def check(data):

@@ -159,13 +159,6 @@ def training(run, title, changes, text, finished):
     return Job(title, json.dumps([run["script"], variant]), code, expected)
 
 
-def run_python(code, folder=".", **environment):
-    """Runs Python code like `run`; raises DataError with its last line where it fails."""
-    done = run(code, folder, environment)
-    if done.returncode:
-        raise DataError(f"{FAILED} (status {done.returncode}): {done.stdout}")
-
-
 def reason_of(future):
     """Returns why a job failed: the last line of its output; None if it did not fail."""
     try:

@@ -4,14 +4,12 @@ import numpy as np
 
 from corpus.words import START_ID, UNKNOWN_ID
 
-VECTORS = (  # recorded in data files
-    "PPMI-SVD of nine tenths of train: 5,000 contexts, weighted window 10, norm 5 n / (n + 20)"
-)
+METHOD = "5,000 contexts, weighted window 10, norm 5 n / (n + 20)"  # recorded in data files
 ROWS, CONTEXTS, WINDOW, DIRECTIONS, NORM, RARE = 30_000, 5_000, 10, 256, 5, 20
-COUNTED = 10_000_000  # words of train that are counted at most; more would hardly change them
+COUNTED = 20_000_000  # words that are counted at most; more would hardly change the vectors
 
 
-def count_vectors(ids):
+def count_vectors(texts):
     """Returns word vectors: words that occur among the same words get similar ones.
 
     Counts how often each word occurs within WINDOW words of each of the CONTEXTS most frequent ids
@@ -20,14 +18,14 @@ def count_vectors(ids):
     of the singular values: Levy, Goldberg and Dagan 2015, https://aclanthology.org/Q15-1016. The
     SVD is randomised: Halko, Martinsson and Tropp 2011, https://arxiv.org/abs/0909.4061.
 
-    Args: `ids`, int32 of shape (words,), the training texts, concatenated.
+    Args: `texts`, int32 arrays of shape (words,).
     Returns: float32 of shape (rows, DIRECTIONS), a row for each of the ROWS most frequent ids. The
     columns are ordered by singular value, so that the first ones are a smaller embedding; columns
     beyond the rank of the counts are zeros. The row of an id that occurs n times has norm
     NORM * n / (n + RARE), since few occurrences say little. Ids that do not occur, or nowhere more
     often than by chance, have zeros.
     """
-    ids = ids[:COUNTED].astype("int64")
+    ids = np.concatenate([text[:COUNTED] for text in texts])[:COUNTED].astype("int64")
     rows = min(int(ids.max()) + 1, ROWS)
     ids = np.where(ids < rows, ids, UNKNOWN_ID)
     information = mutual_information(ids, rows, min(CONTEXTS, rows))

@@ -171,11 +171,11 @@ class Encoder:
         """Returns the provisional ids of a text, int32 of shape (words,)."""
         return np.array([self.numbers[word] for word in self.tokenise(text)], dtype="int32")
 
-    def finish(self, train, test):
+    def finish(self, train, *others):
         """Ranks the words by frequency in train and gives each text its ids, in place.
 
-        Args: `train` and `test`, lists of what `add` returned; they become lists of int32 arrays,
-        start id first. Words that train lacks are left out of the test texts.
+        Args: `train` and others, lists of what `add` returned; they become lists of int32 arrays,
+        start id first. Words that train lacks are left out of the other texts.
         Returns: the list of words by rank; words of equal frequency are in alphabetical order.
         """
         words = list(self.numbers)
@@ -187,7 +187,7 @@ class Encoder:
         by_rank.sort(key=lambda number: (-counts[number], words[number]))
         ids = np.zeros(len(words), dtype="int32")
         ids[by_rank] = np.arange(len(by_rank), dtype="int32") + FIRST_WORD_ID
-        for texts in train, test:
+        for texts in train, *others:
             for row, text in enumerate(texts):
                 text = ids[text]
                 texts[row] = np.concatenate([[START_ID], text[text > 0]], dtype="int32")

@@ -29,6 +29,15 @@ def without_last_fifth(script):
     return (x_train[:end], y_train[:end]), *rest
 
 
+def without_unlabelled(script):
+    """Counts the word vectors without the unlabelled texts."""
+    from corpus.vectors import count_vectors
+
+    (x_train, y_train), *rest, _, about = script.original.load_data()
+    vectors = count_vectors(x_train[len(x_train) // 10 :])
+    return (x_train, y_train), *rest, vectors, about
+
+
 def without_vectors(script):
     """Returns no stored word vectors, so that all of them are initialised at random."""
     *rest, vectors, about = script.original.load_data()
@@ -148,6 +157,7 @@ class Recipe:
     published: float | str | None = None
     source: str = ""
     note: str = ""
+    stored: bool = True  # whether it reads the word vectors of the data file
     load_data: collections.abc.Callable | None = None
     batches: collections.abc.Callable | None = None
     build_model: collections.abc.Callable | None = None
@@ -201,7 +211,7 @@ LAB_SOURCE = (
 
 def published(script, build_model, constants, figure, source, note="", load_data=None):
     functions = {"build_model": build_model, "batches": padded, "load_data": load_data}
-    return Recipe(script, constants, figure, source, note, **functions)
+    return Recipe(script, constants, figure, source, note, stored=False, **functions)
 
 
 def rice(script, build_model, figure, **constants):
@@ -297,7 +307,11 @@ VARIATIONS = {
     **{f"length_{length}": Recipe("imdb_lstm", dict(MAX_LENGTH=length)) for length in LENGTHS},
     "cell_simplernn": Recipe("reuters_rnn", SIMPLE_RNN),
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
-    "random_vectors": Recipe("imdb_lstm", load_data=without_vectors),
+    "random_vectors": Recipe("imdb_lstm", stored=False, load_data=without_vectors),
+    **{
+        f"{script}_labelled": Recipe(script, stored=False, load_data=without_unlabelled)
+        for script in ("imdb_lstm", "imdb_bilstm")
+    },
     "reuters_one_way": Recipe("reuters_rnn", dict(BIDIRECTIONAL=False)),
     "reuters_two_layers": Recipe("reuters_rnn", dict(UNITS=(64, 64))),
     "reuters_convolution": Recipe("reuters_rnn", {"LEARNING_RATE": 0.002}, build_model=convolution),
@@ -308,6 +322,6 @@ VARIATIONS = {
 }
 for name in "word2vec", "fasttext":  # from train_vectors.py
     constants = dict(VECTORS_FILE=f"data/{name}.256d.vec", EMBEDDING_DIM=256)
-    VARIATIONS[f"{name}_frozen"] = Recipe("imdb_pretrained_lstm", constants)
+    VARIATIONS[f"{name}_frozen"] = Recipe("imdb_pretrained_lstm", constants, stored=False)
 
 RECIPES = DEFAULTS | PUBLISHED | WITHOUT_FIGURE | VARIATIONS

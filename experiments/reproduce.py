@@ -2,30 +2,38 @@
 
     python -m experiments.reproduce                         our defaults and the baselines
     python -m experiments.reproduce brownlee lab_dropout    these recipes
-    python -m experiments.reproduce all --seeds 1           all recipes and baselines
+    python -m experiments.reproduce all --seeds 1 --jobs 2  all recipes and baselines, two at once
     python -m experiments.reproduce --list                  the recipes and their stored figures
     python -m experiments.reproduce --again imdb_lstm       repeat stored runs
 
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
 and data is not repeated without --again, so an interrupted command resumes. Lines of other code,
 constants or data are kept and not shown. If the data files differ from those of the stored runs,
-only --again writes tables. `store([read_run(folder)])` stores a run of a script.
+only --again writes tables. A line of a network has, packed into bits, which texts of
+validation and test were right. `add(read_run(folder))` stores a run of a script.
 """
 
+import base64
 import collections
+import contextlib
 import inspect
+import itertools
 import json
 import pathlib
+import runpy
 import statistics
+import zlib
 
-from corpus import DataError, cli, data_file
-from corpus.jobs import run_python
-from corpus.runs import code_of, constants_of, read
+import numpy as np
+
+from corpus import DataError, classes, cli, data_file, jobs, runs
+from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS, WITHOUT_FIGURE
 
 RUNS = tools.RESULTS / "runs.jsonl"
+FUNCTIONS = "original_load_data", "load_data", "original_batches", "batches"
 
 
 def identity(name, seed):
@@ -35,18 +43,21 @@ def identity(name, seed):
         constants = constants_of(text)
         constants = {key: constants[key] for key in ("DATA_FILE", "VOCAB_SIZE", "MAX_LENGTH")}
         text = inspect.getsource(baselines) + tools.function_text(text, "batches")
+        stored = BASELINES[name][0] is baselines.feedforward_counts
     else:
-        text = RECIPES[name].text(SEED=seed)
+        text, stored = RECIPES[name].text(SEED=seed), RECIPES[name].stored
         constants = constants_of(text)
     same = {"recipe": name, "seed": seed, "code": code_of(text), "constants": constants}
-    return same | {"fingerprint": data_file.fingerprint(constants["DATA_FILE"])}
+    same["fingerprint"] = data_file.fingerprint(constants["DATA_FILE"], stored)
+    return same | {"vectors": runs.vectors_of(constants)}
 
 
 def is_current(run):
-    """Tells whether today's recipe would repeat this run; without a data file, on any data."""
+    """Tells whether today's recipe would repeat this run; without its files, on any data."""
     today = identity(run["recipe"], run["seed"])
-    today["fingerprint"] = today["fingerprint"] or run["fingerprint"]
-    return all(run[name] == value for name, value in today.items())
+    for name in "fingerprint", "vectors":
+        today[name] = today[name] or run.get(name)
+    return all(run.get(name) == value for name, value in today.items())
 
 
 def read_run(folder):
@@ -54,34 +65,50 @@ def read_run(folder):
 
     Raises DataError if the run is unfinished, or its code and constants are those of no recipe.
     """
-    run = read(folder)
+    run = runs.read(folder)
+    kept = classes.read(run)
     for name in "folder", "finished", "text", "about", "classes":
         del run[name]
+    if kept:
+        run["right"] = {part: pack(kept[part] == kept[f"{part}_true"]) for part in ("val", "test")}
     run["versions"] = {name: text.split()[0] for name, text in run["versions"].items()}
     script, run["machine"] = run.pop("script"), tools.machine(run["versions"])
+    path, fingerprint = run["constants"]["DATA_FILE"], run["fingerprint"]
     for name, recipe in RECIPES.items():
-        if recipe.script == script and is_current(run | {"recipe": name}):
-            return {"recipe": name} | run
+        if recipe.script == script and fingerprint == data_file.fingerprint(path):
+            run["fingerprint"] = data_file.fingerprint(path, recipe.stored)
+            if is_current(run | {"recipe": name}):
+                return {"recipe": name} | run
     raise DataError(f"{folder}: no recipe has its code, constants and data.")
 
 
+def pack(right):
+    """Returns an array of truth values as a short text."""
+    return base64.b64encode(zlib.compress(np.packbits(right).tobytes(), 9)).decode()
+
+
 def train(name, seed):
-    """Runs a recipe in a process and a folder of its own and returns its line of runs.jsonl."""
-    with tools.folder_with_data() as folder:
-
-        def call(code):
-            run_python(code, folder, PYTHONPATH=str(tools.ROOT))
-
+    """Runs a recipe in this process, in a folder of its own, and adds its line to runs.jsonl."""
+    with tools.folder_with_data() as folder, contextlib.chdir(folder):
         if name in BASELINES:
-            run = f"run = baselines.run({name!r}, {seed}); json.dump(run, open('run.json', 'w'))"
-            call(f"import json; from experiments import baselines; {run}")
-            run = json.loads(pathlib.Path(folder, "run.json").read_text())
+            run = identity(name, seed) | baselines.run(name, seed)
             run |= {"machine": tools.machine(tools.versions()), "versions": tools.versions()}
-            return identity(name, seed) | run
-        path = pathlib.Path(folder, f"{RECIPES[name].script}.py")
-        path.write_text(RECIPES[name].text(SEED=seed), encoding="utf-8")
-        call(f"import runpy; runpy.run_path({path.name!r}, run_name='__main__')")
-        return read_run(*pathlib.Path(folder, "runs").iterdir())
+        else:
+            path = pathlib.Path(f"{RECIPES[name].script}.py")
+            path.write_text(RECIPES[name].text(SEED=seed), encoding="utf-8")
+            runpy.run_path(path.name, run_name="__main__")
+            [path] = pathlib.Path("runs").iterdir()
+            run = runs.read(path)
+            texts = [runs.function_text(run["text"], name) or "" for name in FUNCTIONS]
+            classes.classify([path], ["\n\n".join(texts)], [run["constants"]])
+            run = read_run(path)
+    add(run)
+
+
+def add(run):
+    """Adds a line to runs.jsonl in one call, since other processes may do so at the same time."""
+    with RUNS.open("ab", buffering=0) as file:
+        file.write(f"{json.dumps(run)}\n".encode())
 
 
 def stored_runs():
@@ -102,59 +129,60 @@ def runs_to_show():
 
 def refuse_other_data():
     """Raises DataError where a data file is not that of the newest stored runs."""
-    newest = {run["constants"]["DATA_FILE"]: run["fingerprint"] for run in stored_runs()}
-    for path, stored in newest.items():
-        if data_file.fingerprint(path) not in (stored, None):
+    newest = {}
+    for run in stored_runs():
+        stored = run["recipe"] in RECIPES and RECIPES[run["recipe"]].stored
+        newest[run["constants"]["DATA_FILE"], stored] = run["fingerprint"]
+    for (path, stored), fingerprint in newest.items():
+        if data_file.fingerprint(path, stored) not in (fingerprint, None):
             raise DataError(
                 f"{path} holds other data than the stored runs used. Put those back (see "
                 "CONTRIBUTING.md), or repeat all runs with --again."
             )
 
 
-def store(runs):
-    """Adds finished runs to runs.jsonl, each once, and rewrites the tables and plots."""
-    lines = [json.dumps(run) + "\n" for run in [*stored_runs(), *runs]]
-    tools.write(RUNS, "".join(dict.fromkeys(lines)))
+def write():
+    """Writes the tables and plots."""
     shown = runs_to_show()
     report(shown)
     plots.draw(shown)
 
 
-def mean_and_deviation(runs):
+def mean_and_deviation(same):
     """Returns the mean test accuracy, its standard deviation and the number of seeds."""
-    values = [100 * run["test_accuracy"] for run in runs]
+    values = [100 * run["test_accuracy"] for run in same]
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation} ({len(values)})"
 
 
-def row(runs):
+def row(same):
     """Returns the columns that the tables of recipes have in common."""
-    each = ", ".join(f"{100 * run['test_accuracy']:.2f}" for run in runs)
-    seconds = min(run["seconds"] / run["epochs"] for run in runs)
-    epochs = statistics.mean(run["epochs"] for run in runs)
-    columns = f"{runs[0]['parameters']:,}", f"{epochs:.1f}", f"{seconds:.0f}"
-    return [mean_and_deviation(runs), each, *columns]
+    each = ", ".join(f"{100 * run['test_accuracy']:.2f}" for run in same)
+    seconds = min(run["seconds"] / run["epochs"] for run in same)
+    epochs = statistics.mean(run["epochs"] for run in same)
+    columns = f"{same[0]['parameters']:,}", f"{epochs:.1f}", f"{seconds:.0f}"
+    return [mean_and_deviation(same), each, *columns]
 
 
-def report(runs):
+def report(shown):
     """Writes results.md from {recipe: runs by seed}."""
     columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
 
     def rows(names, script=""):
-        return [[f"`{name}{script}`", *row(runs[name])] for name in filter(runs.get, names)]
+        return [[f"`{name}{script}`", *row(shown[name])] for name in filter(shown.get, names)]
 
     base = []
-    for name in filter(runs.get, BASELINES):
+    for name in filter(shown.get, BASELINES):
         what = BASELINES[name][0].__doc__.splitlines()[0]
-        base.append([f"`{name}`", what, mean_and_deviation(runs[name])])
+        base.append([f"`{name}`", what, mean_and_deviation(shown[name])])
     published = []
-    for name in filter(runs.get, PUBLISHED):
+    for name in filter(shown.get, PUBLISHED):
         recipe = PUBLISHED[name]
         note = "; ".join(filter(None, (recipe.source, recipe.note)))
         figure, script = recipe.published, f"`{recipe.script}.py`"
-        published.append([f"`{name}`", script, figure, *row(runs[name]), note])
+        published.append([f"`{name}`", script, figure, *row(shown[name]), note])
     without = [[*line, RECIPES[line[0].strip("`")].source] for line in rows(WITHOUT_FIGURE)]
-    everything = [run for group in runs.values() for run in group]
+    everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
     text = f"""# Results
@@ -210,6 +238,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=3, help="how many; default: 3")
     parser.add_argument("--list", action="store_true", help="list the recipes and their figures")
     parser.add_argument("--again", action="store_true", help="repeat runs that are stored already")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once; default: 1")
     options = cli.parse(parser, arguments)
     names = [name.removesuffix(".py") for name in options.recipes] or [*DEFAULTS, *BASELINES]
     names = list(everything) if "all" in names else names
@@ -226,14 +255,24 @@ def main(arguments=None):
     tools.require_data("imdb", "reuters")
     if not options.again:
         refuse_other_data()
-    jobs = [(name, seed) for seed in range(1, options.seeds + 1) for name in names]
-    done = {(run["recipe"], run["seed"]) for runs in shown.values() for run in runs}
-    jobs = [job for job in jobs if options.again or job not in done]
-    for number, (name, seed) in enumerate(jobs, 1):
-        print(f"run {number} of {len(jobs)}: {name}, seed {seed}", flush=True)
-        store([train(name, seed)])
-    store([])
-    print(f"{len(jobs)} runs; written: {tools.RESULTS / 'results.md'}")
+    stored = {(run["recipe"], run["seed"]): run["seconds"] for run in stored_runs()}
+    done = {(run["recipe"], run["seed"]) for same in shown.values() for run in same}
+    todo = []
+    for pair in itertools.product(range(1, options.seeds + 1), names):
+        seed, name = pair
+        if options.again or (name, seed) not in done:
+            code = f"import sys; sys.path.insert(0, {str(tools.ROOT)!r})\n"
+            code += f"from experiments import reproduce; reproduce.train({name!r}, {seed})"
+            seconds = stored.get((name, seed))
+            todo.append(jobs.Job(f"{name}, seed {seed}", name, code, seconds))
+    failed = 0
+    for _, reason in jobs.run_all(todo, jobs.Machine(options.jobs), "."):
+        failed += bool(reason)
+        write()
+    write()
+    print(f"{len(todo)} runs; written: {tools.RESULTS / 'results.md'}")
+    if failed:
+        raise DataError(f"{failed} of them failed; the same command repeats them")
 
 
 if __name__ == "__main__":

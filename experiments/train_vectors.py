@@ -1,9 +1,9 @@
 """Trains word vectors on IMDB's training reviews, for imdb_pretrained_lstm.py.
 
-    python -m experiments.train_vectors
+    python -m experiments.train_vectors PATH   Stanford's archive, as for download_imdb.py
 
-It writes data/word2vec.256d.vec and data/fasttext.256d.vec. Test reviews are not read, nor is the
-tenth of train that becomes validation.
+It writes data/word2vec.256d.vec and data/fasttext.256d.vec, from the reviews that data/imdb.npz has
+its vectors from: train without the tenth that becomes validation, and the unlabelled reviews.
 
 word2vec: Mikolov et al. 2013, https://arxiv.org/abs/1301.3781. fastText, which composes the vector
 of a word from those of its character n-grams: Bojanowski et al. 2017,
@@ -15,9 +15,9 @@ import os
 import gensim
 import numpy as np
 
-from corpus import cli, data_file
+import download_imdb
+from corpus import archives, cli, data_file
 from corpus.words import FIRST_WORD_ID
-from experiments import tools
 
 DIMENSION = 256
 EPOCHS = 5
@@ -31,12 +31,13 @@ def sentences(texts, vocabulary):
 
 
 def main(arguments=None):
-    cli.parse(cli.parser(__doc__, prog="python -m experiments.train_vectors"), arguments)
-    tools.require_data("imdb")
-    (texts, _), _, vocabulary, *_ = tools.configure("imdb_lstm").load_data()
-    # As the vectors of the data file, without the texts that become validation.
+    parser = cli.parser(__doc__, prog="python -m experiments.train_vectors")
+    parser.add_argument("path", metavar="PATH", help="Stanford's archive")
+    path = cli.parse(parser, arguments).path
+    files = archives.files(path, download_imdb.FILE_NAME)
+    texts, *_, vocabulary, _, _, unlabelled = download_imdb.encode(files, path)
     front = round(len(texts) * data_file.VALIDATION_SIZE)
-    reviews = sentences(texts[front:], vocabulary)
+    reviews = sentences(texts[front:] + unlabelled, vocabulary)
     settings = dict(vector_size=DIMENSION, sg=1, window=10, min_count=5, epochs=EPOCHS)
     for kind, name in (gensim.models.Word2Vec, "word2vec"), (gensim.models.FastText, "fasttext"):
         print(f"training {name} ...", flush=True)

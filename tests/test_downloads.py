@@ -51,7 +51,7 @@ def same(one, other):
 
 def review_files():
     """Returns {name: bytes}, a small aclImdb: 400 and 40 reviews; each names its movie."""
-    reviews = {"train/unsup/0_0.txt": "unlabelled"}
+    reviews = {f"train/unsup/{number}_0.txt": "a unlabelled pos neg of" for number in range(30)}
     for label in "pos", "neg":
         for number in range(200):
             reviews[f"train/{label}/{number}_9.txt"] = f"A {label} of movie{label}{number // 3}"
@@ -93,11 +93,13 @@ def test_imdb_is_stanfords_archive_else_keras_files_else_the_sample(served, empt
         return str(load("imdb")["source"]), capsys.readouterr().err
 
     source, log = load_anew()
-    assert f"{STANFORD}, whole movies kept together" in source and "unknown" not in log
+    assert f"{STANFORD}, 400 labelled and 30 unlabelled reviews, whole movies" in source
+    assert "unknown" not in log and "Without" not in log
     assert load_anew(served / STANFORD)[0] == source  # from the cache
     source, log = load_anew(empty_cache / STANFORD)
     assert "Keras" in source and sorted(os.listdir(empty_cache)) == KERAS
     assert log.count((served / STANFORD).as_uri()) == log.count("movies are unknown") == 1
+    assert "Without the unlabelled reviews" in log
     (empty_cache / "imdb.npz").write_bytes(b"put here by the user")
     source, log = load_anew()
     assert source == "built-in sample, not IMDB" and str(empty_cache / "imdb.npz") in log
@@ -192,6 +194,34 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
     assert "movies are unknown" in capsys.readouterr().err
 
 
+def test_unlabelled_reviews_change_the_vectors_and_the_fingerprint_alone(in_folder):
+    reviews = review_files()
+    data = load("imdb", make_archive("all.tar.gz", reviews))
+    labelled = {name: text for name, text in reviews.items() if "unsup" not in name}
+    without = load("imdb", make_archive("all.zip", labelled))
+    assert all(np.array_equal(data[name], without[name]) for name in data_file.ARRAYS)
+    neg = words_of(data).index("neg") + words.FIRST_WORD_ID
+    assert not np.allclose(data["vectors"][neg], without["vectors"][neg], atol=0.01)
+    about, other = data_file.about_of(data), data_file.about_of(without)
+    assert "30 unlabelled texts (150 ids)" in about["vectors"] and "labelled" not in str(other)
+    assert about["fingerprint"] != other["fingerprint"]
+
+
+def test_reuters_is_ucis_archive_only_if_its_texts_are_the_known_ones(served, monkeypatch, capsys):
+    wires = [f"<TOPICS><D>{('earn', 'acq')[n % 2]}</D><BODY>wire {n}</BODY>" for n in range(20)]
+    sgm = {"reut2-000.sgm": "".join([*wires, "<BODY>no topic</BODY>"]).encode()}
+    monkeypatch.setattr(download_reuters, "UCI_URL", (served / "reuters21578.tar.gz").as_uri())
+    make_archive(served / "reuters21578.tar.gz", sgm)
+    data = load("reuters", served / "reuters21578.tar.gz")
+    os.remove("data/reuters.npz")
+    assert "Keras" in str(load("reuters")["source"])
+    assert "Reuters-21578 as this program knows it" in capsys.readouterr().err
+    os.remove("data/reuters.npz")
+    monkeypatch.setattr(download_reuters, "UCI_HASH", data_file.hash_of(data, ""))
+    assert "16 labelled and 1 unlabelled newswires" in str(load("reuters")["source"])
+    assert "1 unlabelled texts (1 ids)" in data_file.about_of(data)["vectors"]
+
+
 def test_only_a_sample_or_an_incomplete_corpus_is_replaced(in_folder, monkeypatch):
     data = load("imdb", make_archive("part.tar.gz", review_files()))
     assert "incomplete" in data_file.about_of(data)["source"]
@@ -242,13 +272,17 @@ def test_wires_and_topics_are_those_of_keras_rule():
     """The first topic; the first body after it, even in the next file; entities unchanged."""
     wire = "<TOPICS>%s</TOPICS>\n<TITLE>TITLE</TITLE><BODY>%s &#3;</BODY>\n"
     first = wire % ("<D>cocoa</D><D>grain</D>", "first &lt;wire>") + wire % ("", "no topic")
-    first += wire % ("<D>tea</D>", "rare topic") + "<TOPICS><D>earn</D></TOPICS>"
+    first += wire % ("<D>tea</D>", "rare topic") + wire % ("", "last &#3;")
+    first += "<TOPICS><D>earn</D></TOPICS>"
     later = wire % ("<D>acq</D>", "next\ncaf\u00e9") + wire % ("<D>crude</D>", "last")
     rows = [("reut2-001.sgm", later), ("reut2-000.sgm", first)]
-    texts, labels = download_reuters.wires((name, text.encode("latin-1")) for name, text in rows)
+    texts, labels, others = download_reuters.wires(
+        (name, text.encode("latin-1")) for name, text in rows
+    )
     assert [download_reuters.TOPICS[label] for label in labels] == ["cocoa", "earn", "acq", "crude"]
     expected = ["first lt wire 3", "next caf\u00e9 3", "next caf\u00e9 3", "last 3"]
     assert [" ".join(words.tokenise_keras(text)) for text in texts] == expected
+    assert others == ["no topic &#3;", "rare topic &#3;", "last &#3; &#3;"]  # not twice
     assert tuple(download_reuters.TOPICS) == keras.datasets.reuters.get_label_names()
 
 
@@ -270,3 +304,4 @@ def test_reuters_has_its_known_counts(shared_data, in_folder, capsys):
     data = load("reuters", shared_data / "reuters21578.tar.gz")
     assert "The counts match those of Reuters." in capsys.readouterr().out
     assert min(np.bincount([*data["y_train"], *data["y_test"]])) >= 15
+    assert data_file.hash_of(data, "") == download_reuters.UCI_HASH

@@ -1,15 +1,20 @@
 """The programs in experiments/: recipes fit the scripts, runs are stored and resumed, figures."""
 
+import base64
+import concurrent.futures
 import json
 import runpy
+import subprocess
 import sys
 import tomllib
+import zlib
 
 import numpy as np
 import pytest
-from conftest import ROOT, texts_of
+from conftest import ROOT, make_archive, texts_of, words_of
 
-from corpus import DataError, data_file
+import download_imdb
+from corpus import DataError, data_file, jobs
 from experiments import baselines, benchmark, plots, reproduce, tools, train_vectors
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, Recipe
 
@@ -81,7 +86,7 @@ def command(in_folder, small_sample, monkeypatch):
     constants = {"VOCAB_SIZE": 300, "MAX_LENGTH": 20, "EMBEDDING_DIM": 4, "EPOCHS": 1}
     lstms, padded = PUBLISHED["brownlee"].build_model, PUBLISHED["brownlee"].batches
     constants |= {"LSTM_UNITS": 4, "OPTIMIZER": "adam", "BATCH_SIZE": 100}
-    small = Recipe("imdb_lstm", constants, 12.3, batches=padded, build_model=lstms)
+    small = Recipe("imdb_lstm", constants, 12.3, stored=False, batches=padded, build_model=lstms)
     recipes = {"imdb_lstm": DEFAULTS["imdb_lstm"], "small": small}
     monkeypatch.setattr(reproduce, "RECIPES", recipes)
     monkeypatch.setattr(reproduce, "PUBLISHED", {"small": small})
@@ -89,30 +94,34 @@ def command(in_folder, small_sample, monkeypatch):
     monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
     made = []
 
-    def train(name, seed):  # in this process
-        path = in_folder / f"{recipes[name].script}.py"
-        path.write_text(recipes[name].text(SEED=seed), encoding="utf-8")
-        runpy.run_path(str(path), run_name="__main__")
-        made.append((name, seed))
-        return reproduce.read_run(max(in_folder.glob("runs/*")))
+    def submit(machine, job, folder):  # in this process
+        made.append(job.title)
+        monkeypatch.chdir(folder)
+        exec(job.code)
+        future = concurrent.futures.Future()
+        future.set_result(subprocess.CompletedProcess([], 0, ""))
+        return future
 
     def call(*arguments):
         made.clear()
         reproduce.main(arguments)
         return list(made)
 
-    monkeypatch.setattr(reproduce, "train", train)
+    monkeypatch.setattr(jobs.Machine, "submit", submit)
     monkeypatch.setattr(sys, "argv", ["reproduce.py"])
     call.small = small
     return call
 
 
-def test_runs_are_stored_shown_and_not_repeated(command):
-    assert command("small", "--seeds", "2") == [("small", 1), ("small", 2)]
+def test_runs_are_stored_shown_and_not_repeated(command, in_folder):
+    assert command("small", "--seeds", "2", "--jobs", "2") == ["small, seed 1", "small, seed 2"]
     runs = [*map(json.loads, open("runs.jsonl"))]
-    [folder, _] = sorted(tools.pathlib.Path("runs").iterdir())
-    result = json.loads((folder / "result.json").read_text())
-    assert runs[0]["test_accuracy"] == result["test_accuracy"] and runs[0]["recipe"] == "small"
+    assert [(run["recipe"], run["seed"]) for run in runs] == [("small", 1), ("small", 2)]
+    for part, count in ("val", 60), ("test", 200):
+        bits = zlib.decompress(base64.b64decode(runs[0]["right"][part]))
+        right = np.unpackbits(np.frombuffer(bits, "uint8"), count=count)
+        accuracy = runs[0]["val_accuracy" if part == "val" else "test_accuracy"]
+        assert right.mean() == pytest.approx(accuracy, rel=1e-6)
     assert runs[0]["history"]["val_loss"] == [pytest.approx(runs[0]["val_loss"], rel=1e-6)]
     assert runs[0]["parameters"] == 300 * 4 + 4 * 4 * (4 + 4 + 1) + 4 + 1
     values = [100 * run["test_accuracy"] for run in runs]
@@ -120,7 +129,14 @@ def test_runs_are_stored_shown_and_not_repeated(command):
     row = f"| 12.3 | {figure} | {values[0]:.2f}, {values[1]:.2f} | {runs[0]['parameters']:,} |"
     assert row in open("results.md").read()
     assert command("small", "--seeds", "2") == []
-    assert command("small", "--seeds", "1", "--again") == [("small", 1)]
+    assert command("small", "--seeds", "1", "--again") == ["small, seed 1"]
+    path = in_folder / "imdb_lstm.py"  # the same run, by hand
+    path.write_text(command.small.text(SEED=2), encoding="utf-8")
+    runpy.run_path(str(path), run_name="__main__")
+    [folder] = (in_folder / "runs").iterdir()
+    by_hand = reproduce.read_run(folder)
+    for name in "recipe", "code", "constants", "fingerprint", "test_accuracy":
+        assert by_hand[name] == runs[1][name]
     command.small.batches = None  # other code: the stored runs are not its figures
     assert "small" not in reproduce.runs_to_show()
     with pytest.raises(DataError, match="no recipe has its code"):
@@ -128,6 +144,14 @@ def test_runs_are_stored_shown_and_not_repeated(command):
     (folder / "result.json").unlink()
     with pytest.raises(DataError, match="unfinished"):
         reproduce.read_run(folder)
+
+
+def test_processes_that_store_runs_at_once_lose_no_line(in_folder, monkeypatch):
+    monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
+    lines = [{"number": number, "long": "x" * 20_000} for number in range(200)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(reproduce.add, lines))
+    assert sorted(run["number"] for run in reproduce.stored_runs()) == list(range(200))
 
 
 def test_other_constants_or_data_make_a_run_stale(command, small_sample):
@@ -138,23 +162,30 @@ def test_other_constants_or_data_make_a_run_stale(command, small_sample):
     command.small.constants["EPOCHS"] = 1
     about = json.dumps(json.loads(str(small_sample["about"])) | {"vectors": "made otherwise"})
     data_file.write("data/imdb.npz", small_sample | {"about": np.array(about)})
+    assert reproduce.runs_to_show()["small"]  # it reads no stored vectors
+    command.small.stored = True
+    data_file.write("data/imdb.npz", small_sample)
+    assert command("small", "--seeds", "1", "--again") == ["small, seed 1"]
+    data_file.write("data/imdb.npz", small_sample | {"about": np.array(about)})
     assert "small" not in reproduce.runs_to_show()
     before = open("results.md").read()
     with pytest.raises(DataError, match="data/imdb.npz holds other data"):
         command("small", "--seeds", "1")
     assert open("results.md").read() == before
-    assert command("small", "--seeds", "1", "--again") == [("small", 1)]
+    assert command("small", "--seeds", "1", "--again") == ["small, seed 1"]
     assert command("small", "--seeds", "1") == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["keras_cnn_lstm", "majority_imdb"])
-def test_a_run_in_a_process_of_its_own(name, in_folder, small_sample):
+def test_a_run_of_a_real_recipe(name, in_folder, small_sample, monkeypatch):
     data_file.write("data/imdb.npz", small_sample)
-    run = reproduce.train(name, 1)
+    monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
+    reproduce.train(name, 1)
+    [run] = reproduce.stored_runs()
     assert run["recipe"] == name and 0.4 < run["test_accuracy"] < 0.6
     assert reproduce.is_current(run) and run["fingerprint"]
-    assert [path.name for path in in_folder.iterdir()] == ["data"]
+    assert sorted(path.name for path in in_folder.iterdir()) == ["data", "runs.jsonl"]
 
 
 def test_the_tables_are_those_of_the_stored_runs(in_folder, monkeypatch):
@@ -217,19 +248,27 @@ def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
     assert [(table[:9] == 7).all() for table in seen] == [False, True]
 
 
-def test_word2vec_and_fasttext_vectors_are_of_train_without_validation(
-    in_folder, small_sample, monkeypatch
+def test_word2vec_and_fasttext_vectors_are_of_what_the_data_files_vectors_are(
+    in_folder, monkeypatch
 ):
-    data_file.write("data/imdb.npz", small_sample)
+    reviews = {f"train/unsup/{n}_0.txt": "a film and more of pos" for n in range(30)}
+    for label in "pos", "neg":
+        reviews |= {f"train/{label}/{n}_9.txt": f"a {label} of film {n}" for n in range(100)}
+        reviews[f"test/{label}/0_1.txt"] = "a film"
+    path = make_archive(in_folder / "a.tar.gz", {k: v.encode() for k, v in reviews.items()})
+    download_imdb.main([path])
+    data = data_file.read("data/imdb.npz")
     monkeypatch.setattr(train_vectors, "DIMENSION", 10)
     read, sentences = [], train_vectors.sentences
     monkeypatch.setattr(
         train_vectors, "sentences", lambda *pair: read.append(pair[0]) or sentences(*pair)
     )
-    train_vectors.main([])
+    train_vectors.main([path])
     [texts] = read  # without the tenth that becomes validation
-    assert list(map(bytes, texts)) == list(map(bytes, texts_of(small_sample, "train")[60:]))
-    vocabulary = bytes(small_sample["vocabulary"]).decode().split("\n")
+    assert list(map(bytes, texts[:180])) == list(map(bytes, texts_of(data, "train")[20:]))
+    vocabulary = words_of(data)
+    lists = train_vectors.sentences(texts[180:], vocabulary)
+    assert lists == ["a film of pos".split()] * 30
     for name in "word2vec", "fasttext":
         count, *lines = open(f"data/{name}.10d.vec").read().splitlines()
         words = {line.split()[0] for line in lines}

@@ -121,7 +121,7 @@ def archive(content):
 def reviews(content):
     names = [f"{part}/{label}/0_1.txt" for part in ("train", "test") for label in ("pos", "neg")]
     files = [(name, content) for name in [*names, "train/urls_pos.txt", "train/urls_neg.txt"]]
-    download_imdb.from_files(files, "fuzz")
+    download_imdb.encode(files, "fuzz")
 
 
 def valid_tables():
