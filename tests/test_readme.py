@@ -1,17 +1,21 @@
 """The commands of the README and of docs/large_data.md work as written; what they name exists."""
 
+import concurrent.futures
 import csv
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tf_keras
 from conftest import ROOT
 
 import imdb_lstm
-from corpus import data_file
+from corpus import data_file, runs
 from predict import Classifier, answer
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -145,6 +149,35 @@ def test_several_devices_train_together(shell, in_folder, small_sample):
     assert "built-in sample" in shell("python several.py").splitlines()[-1]
 
 
+@pytest.mark.slow
+def test_two_processes_train_one_model(shell, in_folder, small_sample):
+    """The block for several machines: two processes, connected by TCP, end with equal weights."""
+    data_file.write("data/imdb.npz", small_sample)
+    shell(block("tf_keras as keras", LARGE_DATA).splitlines()[1])
+    script = in_folder / "imdb_lstm_keras2.py"
+    script.write_text(runs.with_constants(script.read_text(), {"EPOCHS": 1, "LSTM_UNITS": 8}))
+    code = block("MultiWorkerMirroredStrategy()", LARGE_DATA)  # with a seed for each process
+    code = code.replace(
+        "with ", "import os; imdb_lstm_keras2.SEED = len(os.environ['TF_CONFIG'])\nwith "
+    )
+    (in_folder / "worker.py").write_text(code)
+    command = block("TF_CONFIG", LARGE_DATA)
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]  # free ports
+    for number, server in enumerate(sockets):
+        old = f"10.0.0.{number + 1}:2345"
+        assert old in command
+        command = command.replace(old, f"127.0.0.1:{server.getsockname()[1]}")
+        server.close()
+    assert '"index": 0' in command
+    commands = [command, command.replace('"index": 0', '"index":  1')]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert all("built-in sample" in output for output in pool.map(shell, commands))
+    paths = sorted(in_folder.glob("runs/*/model.keras"))
+    one, other = (tf_keras.models.load_model(path, compile=False).get_weights() for path in paths)
+    same = list(map(np.array_equal, one, other))
+    assert len(same) == 6 and all(same[1:])  # but not the rows of the frozen, random vectors
+
+
 def test_the_readme_is_short_and_has_all_figures():
     assert len(README.splitlines()) <= 160 and len(README.split()) <= 1300
     assert "??" not in README
@@ -152,7 +185,7 @@ def test_the_readme_is_short_and_has_all_figures():
 
 # Files that programs write, and upper-case names that are no constants of the scripts.
 MADE = "model.keras vocabulary.txt code.py history.csv result.json".split()
-MADE += ["compare.png", "imdb_lstm_keras2.py"]
+MADE += ["compare.png", "imdb_lstm_keras2.py", "worker.py"]
 NOT_OURS = ["TF_CONFIG", "IMDB_SCRIPTS", "TF_FORCE_GPU_ALLOW_GROWTH"]
 
 
