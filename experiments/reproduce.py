@@ -19,6 +19,7 @@ import contextlib
 import inspect
 import itertools
 import json
+import math
 import pathlib
 import runpy
 import statistics
@@ -26,6 +27,7 @@ import zlib
 
 import numpy as np
 
+from compare import interval
 from corpus import DataError, classes, cli, data_file, jobs, runs
 from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
@@ -84,7 +86,15 @@ def read_run(folder):
 
 def pack(right):
     """Returns an array of truth values as a short text."""
-    return base64.b64encode(zlib.compress(np.packbits(right).tobytes(), 9)).decode()
+    bits = base64.b64encode(zlib.compress(np.packbits(right).tobytes(), 9)).decode()
+    return f"{len(right)} {bits}"
+
+
+def unpack(text):
+    """Returns the array that `pack` packed."""
+    count, bits = text.split()
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(bits)), "uint8")
+    return np.unpackbits(bits, count=int(count)).astype(bool)
 
 
 def train(name, seed):
@@ -164,12 +174,36 @@ def row(same):
     return [mean_and_deviation(same), each, *columns]
 
 
+def difference(same, base):
+    """Returns the difference in mean test accuracy as text, with its 95% interval, in points."""
+    pair = []
+    for group in same, base:
+        parts = [{"test_accuracy": run["test_accuracy"]} for run in group]
+        if all("right" in run for run in [*same, *base]):
+            parts = [
+                part | {"right": unpack(run["right"]["test"])} for part, run in zip(parts, group)
+            ]
+        pair.append(parts)
+    means = [statistics.mean(run["test_accuracy"] for run in group) for group in pair]
+    low, high = interval(*pair, accuracy="test_accuracy")
+    limits = "" if math.isnan(low) else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{100 * (means[0] - means[1]):+.1f}{limits}"
+
+
 def report(shown):
     """Writes results.md from {recipe: runs by seed}."""
     columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
 
     def rows(names, script=""):
         return [[f"`{name}{script}`", *row(shown[name])] for name in filter(shown.get, names)]
+
+    def compared(names, script=""):
+        for name, *rest in rows(names, script):
+            plain = name.strip("`").removesuffix(".py")
+            base = RECIPES[plain].script
+            base = "imdb_lstm" if plain in DEFAULTS and base != "reuters_rnn" else base
+            base = base if base in DEFAULTS and base != plain else None
+            yield [name, *rest, difference(shown[plain], shown[base]) if base in shown else ""]
 
     base = []
     for name in filter(shown.get, BASELINES):
@@ -190,10 +224,11 @@ def report(shown):
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
 the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
-on Reuters. Seconds per epoch are those of the fastest seed. Other work ran on the
-machines, so the seconds of different rows are not comparable. `runs.jsonl` names the machine of
-each run. Runs on an H100 used the same scripts on Keras's JAX or PyTorch backend, with a
-replacement for `tf.data`.
+on Reuters. Differences of means are in points, with the 95% interval of compare.py: it covers other
+seeds and, where `runs.jsonl` has the texts that were right, other texts. Seconds per epoch are
+those of the fastest seed. Other work ran on the machines, so the seconds of different rows are not
+comparable. `runs.jsonl` names the machine of each run. Runs on an H100 used the same scripts on
+Keras's JAX or PyTorch backend, with a replacement for `tf.data`.
 
 Machines: {machines}.
 Data: {sources}.
@@ -206,7 +241,7 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
 
 ## Defaults
 
-{tools.table(["script", *columns], rows(DEFAULTS, ".py"))}
+{tools.table(["script", *columns, "difference from `imdb_lstm.py`"], compared(DEFAULTS, ".py"))}
 
 ## Baselines
 
@@ -214,7 +249,7 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
 
 ## Variations of the defaults
 
-{tools.table(["recipe", *columns], rows(VARIATIONS))}
+{tools.table(["recipe", *columns, "difference from the script"], compared(VARIATIONS))}
 
 ## Published recipes
 
