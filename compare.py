@@ -315,9 +315,9 @@ def format_table(table):
     if "code" in shown:
         shown["code"] = shown["code"].str[:4]
     shown["val loss"] = list(map(loss, rows))
-    shown["val accuracy"] = list(map(percent, table.val_accuracy, table.val_accuracy_sd))
+    shown["val acc"] = list(map(percent, table.val_accuracy, table.val_accuracy_sd))
     shown["difference (95%)"] = list(map(difference, rows))
-    shown["test accuracy"] = list(map(percent, table.test_accuracy, table.test_accuracy_sd))
+    shown["test acc"] = list(map(percent, table.test_accuracy, table.test_accuracy_sd))
     shown["parameters"] = [f"{count:,.0f}" for count in table.parameters]
     shown["epochs"] = [f"{epochs:.1f}" for epochs in table.epochs]
     shown["s/epoch"] = [f"{seconds:.1f}" for seconds in table.seconds_per_epoch]
@@ -327,13 +327,13 @@ def format_table(table):
 def print_table(table, common):
     """Prints a table and what to think of it; `common` is added to its heading."""
     run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
-    text = f"\n{run['source']}"
+    text = f"\n{run['source']}\n"
     if run.get("right") is not None and len(run["right"]):
         count = len(run["right"])
         accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
         error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
-        text += f"; validation: {count:,} texts, standard error of an accuracy {error:.1f}"
-    print(f"{text}; accuracies in %{common}")
+        text += f"validation: {count:,} texts, standard error of an accuracy {error:.1f}; "
+    print(f"{text}accuracies in %{common}")
     print(format_table(table))
     if "code" in table:
         print("code: the runs used different versions of the script; compare their code.py files.")

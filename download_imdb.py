@@ -45,7 +45,7 @@ FILE_NAME = re.compile(
 )
 
 # In the source of data that have them.
-UNLABELLED, BY_MOVIE = " unlabelled reviews", ", whole movies kept together"
+UNLABELLED, BY_MOVIE = " unlabelled reviews", ", whole movies together"
 # Reviews, mean length with the start id, longest, shortest: the same in both sources.
 COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2_315, 7)}
 

@@ -157,7 +157,7 @@ def test_comments_do_not_make_a_run_stale_but_code_constants_and_data_do(call, s
     data_file.write("data/imdb.npz", data_file.with_source(other, "mine"))
     assert call("one") == ["one"]
     assert call("--csv", "table.csv") == []
-    assert call.output.out.count("val accuracy ") == 2  # a table for each data
+    assert call.output.out.count("val acc ") == 2  # a table for each data
     assert set(pandas.read_csv("table.csv").data) == {"mine", str(small_sample["source"])}
 
 
@@ -171,7 +171,7 @@ def test_an_edited_data_file_is_refused_and_its_runs_are_not_shown(call, small_s
     for words in call_again:
         with pytest.raises(DataError, match="data/imdb.npz was edited .* `main` .*write"):
             call(*words)
-        assert call.trained == [] and "val accuracy" not in call.output.out
+        assert call.trained == [] and "val acc" not in call.output.out
     data_file.write("data/imdb.npz", small_sample)
     assert call("one", "SEED=1,2") == []
 
@@ -184,7 +184,7 @@ def test_a_failure_is_told_once_and_ends_what_would_fail_too(call):
         "one DROPOUT=0.5 SEED=1",
         "one DROPOUT=0.5 SEED=2",
     ]
-    assert call.output.err.count("DROPOUT: 0 to 1") == 1 and "test accuracy" in call.output.out
+    assert call.output.err.count("DROPOUT: 0 to 1") == 1 and "test acc" in call.output.out
     with pytest.raises(DataError, match="6 of 6 runs are missing"):
         call("one", "DROPOUT=2,3,0.2", "SEED=1,3")
     assert call.trained == ["one DROPOUT=2 SEED=1", "one DROPOUT=3 SEED=1"]
@@ -416,7 +416,7 @@ def test_classes_are_those_of_the_run_and_tell_a_run_on_edited_data(scripts, sma
     (folder / "result.json").write_text(json.dumps(result))
     capsys.readouterr()
     compare.main([])
-    assert capsys.readouterr().out.count("val accuracy ") == 2
+    assert capsys.readouterr().out.count("val acc ") == 2
     compare.main([*words, "SEED=1,2", "--dry-run"])
     assert "1 runs to train" in capsys.readouterr().out
 
