@@ -62,8 +62,12 @@ def function_text(text, name):
 
 def configure(script, constants=None, functions=None):
     """Returns `variant` of a script as a module."""
+    return module(script, variant(script, constants, functions))
+
+
+def module(script, text):
+    """Returns the text of a script as a module."""
     module = types.ModuleType(script)
-    text = variant(script, constants, functions)
     exec(compile(text, f"{script}.py", "exec"), vars(module))
     return module
 
