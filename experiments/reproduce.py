@@ -45,13 +45,19 @@ def identity(name, seed):
         constants = constants_of(text)
         constants = {key: constants[key] for key in ("DATA_FILE", "VOCAB_SIZE", "MAX_LENGTH")}
         text = inspect.getsource(baselines) + tools.function_text(text, "batches")
-        stored = BASELINES[name][0] is baselines.feedforward_counts
     else:
-        text, stored = RECIPES[name].text(SEED=seed), RECIPES[name].stored
+        text = RECIPES[name].text(SEED=seed)
         constants = constants_of(text)
     same = {"recipe": name, "seed": seed, "code": code_of(text), "constants": constants}
-    same["fingerprint"] = data_file.fingerprint(constants["DATA_FILE"], stored)
+    same["fingerprint"] = data_file.fingerprint(constants["DATA_FILE"], reads_vectors(name))
     return same | {"vectors": runs.vectors_of(constants)}
+
+
+def reads_vectors(name):
+    """Tells whether a recipe or baseline reads the word vectors of the data file."""
+    if name in RECIPES:
+        return RECIPES[name].stored
+    return BASELINES[name][0] is baselines.feedforward_counts
 
 
 def is_current(run):
@@ -141,12 +147,13 @@ def refuse_other_data():
     """Raises DataError where a data file is not that of the newest stored runs."""
     newest = {}
     for run in stored_runs():
-        stored = run["recipe"] in RECIPES and RECIPES[run["recipe"]].stored
-        newest[run["constants"]["DATA_FILE"], stored] = run["fingerprint"]
-    for (path, stored), fingerprint in newest.items():
-        if data_file.fingerprint(path, stored) not in (fingerprint, None):
+        if run["recipe"] in RECIPES | BASELINES:
+            key = run["constants"]["DATA_FILE"], reads_vectors(run["recipe"])
+            newest[key] = run["fingerprint"]
+    for key, fingerprint in newest.items():
+        if data_file.fingerprint(*key) not in (fingerprint, None):
             raise DataError(
-                f"{path} holds other data than the stored runs used. Put those back (see "
+                f"{key[0]} holds other data than the stored runs used. Put those back (see "
                 "CONTRIBUTING.md), or repeat all runs with --again."
             )
 
