@@ -210,7 +210,7 @@ def test_unknown_names_and_missing_data_are_named(program, in_folder, capsys):
         program.main([])
 
 
-@pytest.mark.parametrize("name", ["tfidf_regression", "tfidf_svm", "nbsvm_bigrams"])
+@pytest.mark.parametrize("name", ["tfidf_regression", "tfidf_svm", "nbsvm"])
 def test_baselines_learn_words(name):
     random = np.random.default_rng(0)
 
@@ -220,18 +220,21 @@ def test_baselines_learn_words(name):
         marked = random.random(ids.shape) < 0.4
         return list(np.where(marked, 100 + 10 * labels[:, None] + ids % 8, ids)), labels
 
-    assert getattr(baselines, name)(part(600), part(300), np.zeros((9, 128)), seed=1) > 0.9
+    test = part(300)
+    predicted, chosen = getattr(baselines, name)(part(600), part(100), test, None, seed=1)
+    assert np.mean(predicted == test[1]) > 0.9 and float(chosen.split()[-1].strip("%")) > 90
 
 
-def test_only_word_order_needs_bigrams():
+def test_where_word_order_decides_bigrams_are_chosen():
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 400)
     filler = random.integers(10, 60, (400, 6))
     orders = np.where(labels[:, None], [4, 5], [5, 4])
     texts = list(np.hstack([filler[:, :3], orders, filler[:, 3:]]))
-    parts = (texts[:300], labels[:300]), (texts[300:], labels[300:])
-    assert baselines.nbsvm_bigrams(*parts, None, seed=1) == 1
-    assert baselines.tfidf_regression(*parts, None, seed=1) < 0.65
+    parts = [(texts[rows], labels[rows]) for rows in map(slice, (0, 200, 300), (200, 300, 400))]
+    for function in baselines.nbsvm, baselines.tfidf_regression:
+        predicted, chosen = function(*parts, None, seed=1)
+        assert np.mean(predicted == parts[2][1]) == 1 and "n-grams of up to 2" in chosen
 
 
 def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
@@ -241,7 +244,7 @@ def test_only_feedforward_counts_starts_with_the_stored_vectors(monkeypatch):
     stored = np.full((9, 32), 7)
     for function in baselines.feedforward, baselines.feedforward_counts:
         with pytest.raises(ZeroDivisionError):
-            function(part, part, stored, 1)
+            function(part, part, part, stored, 1)
     assert [(table[:9] == 7).all() for table in seen] == [False, True]
 
 
