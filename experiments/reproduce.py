@@ -203,11 +203,18 @@ def report(shown):
     columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
 
     def rows(names, script=""):
-        return [[f"`{name}{script}`", *row(shown[name])] for name in filter(shown.get, names)]
+        return [
+            [f"`{name}{script}`{mark(shown[name])}", *row(shown[name])]
+            for name in filter(shown.get, names)
+        ]
+
+    def mark(same):
+        earlier = any("unlabelled" not in run["source"] for run in same)
+        return " ¹" if reads_vectors(same[0]["recipe"]) and earlier else ""
 
     def compared(names, script=""):
         for name, *rest in rows(names, script):
-            plain = name.strip("`").removesuffix(".py")
+            plain = name.strip("` ¹").removesuffix(".py")
             base = RECIPES[plain].script
             base = "imdb_lstm" if plain in DEFAULTS and base != "reuters_rnn" else base
             base = base if base in DEFAULTS and base != plain else None
@@ -227,7 +234,7 @@ def report(shown):
         note = "; ".join(filter(None, (recipe.source, recipe.note)))
         figure, script = recipe.published, f"`{recipe.script}.py`"
         published.append([f"`{name}`", script, figure, *row(shown[name]), note])
-    without = [[*line, RECIPES[line[0].strip("`")].source] for line in rows(WITHOUT_FIGURE)]
+    without = [[*line, RECIPES[line[0].strip("` ¹")].source] for line in rows(WITHOUT_FIGURE)]
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
@@ -242,10 +249,12 @@ those of the fastest seed. Other work ran on the machines, so the seconds of dif
 comparable. `runs.jsonl` names the machine of each run. Runs on an H100 used the same scripts on
 Keras's JAX or PyTorch backend, with a replacement for `tf.data`.
 
+¹ measured with word vectors from train alone, without the unlabelled texts of the archives.
+
 Machines: {machines}.
 Data: {sources}.
-(`aclImdb_labelled.tar.gz` contains the labelled reviews and the lists of movies of Stanford's
-`aclImdb_v1.tar.gz`.)
+(`aclImdb_with_unsup.tar.gz` is laid out as Stanford's `aclImdb_v1.tar.gz`;
+`aclImdb_labelled.tar.gz` has no unlabelled reviews.)
 
 Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
 [against the number of words](accuracy_against_length.png),
