@@ -78,11 +78,7 @@ def main(arguments=None):
         [f"`{script}.py` ({len(same)})", *(f"{statistics.mean(f):.2f}" for f in zip(*same))]
         for script, same in groups.items()
     ]
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- accuracy -->\n")
-    after = rest.partition("<!-- end -->")[2]
-    table = tools.table(head, rows)
-    tools.write(PAGE, f"{before}<!-- accuracy -->\n{table}\n<!-- end -->{after}")
-    print(table)
+    tools.fill(PAGE, "accuracy", tools.table(head, rows))
 
 
 if __name__ == "__main__":

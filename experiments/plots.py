@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from experiments import tools
-from experiments.recipes import DEFAULTS, LENGTHS
+from experiments.recipes import IMDB_SCRIPTS, LENGTHS
 
 
 @contextlib.contextmanager
@@ -26,15 +26,15 @@ def plot(path, size, columns=1):
 
 
 def accuracy_by_epoch(runs):
-    """Validation accuracy of the defaults after each epoch, seed 1."""
+    """Validation accuracy of the IMDB scripts after each epoch, seed 1."""
     with plot(tools.RESULTS / "accuracy_by_epoch", (7, 4.5)) as [axes]:
-        for script in DEFAULTS:
+        for script in IMDB_SCRIPTS:
             for run in runs.get(script, [])[:1]:
                 accuracy = run["history"].get("val_accuracy", [])
                 epochs = range(1, len(accuracy) + 1)
                 axes.plot(epochs, accuracy, "o-", markersize=4, label=f"{script}.py")
         axes.set(xlabel="epoch", ylabel="validation accuracy")
-        axes.set_title("Default scripts, seed 1 (Reuters has 46 classes)")
+        axes.set_title("IMDB, seed 1")
 
 
 def accuracy_against_length(runs):
@@ -50,7 +50,7 @@ def accuracy_against_length(runs):
 
 def draw(runs):
     """Draws the plots that {recipe: runs} allow."""
-    if runs.keys() & DEFAULTS:
+    if runs.keys() & set(IMDB_SCRIPTS):
         accuracy_by_epoch(runs)
     if "imdb_lstm" in runs:
         accuracy_against_length(runs)

@@ -136,6 +136,15 @@ def write(path, text):
     os.replace(part, path)
 
 
+def fill(page, name, text):
+    """Replaces what a page, a path, has between <!-- name --> and <!-- end -->."""
+    before, mark, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not end:
+        raise DataError(f"{page} has no <!-- {name} --> with an <!-- end -->")
+    write(page, f"{before}{mark}\n{text}\n\n{end}{after}")
+
+
 def table(head, rows):
     """Returns a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
