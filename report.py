@@ -26,8 +26,8 @@ import warnings
 import numpy as np
 
 from corpus import DataError, advice, cli, data_file, printable
+from corpus.classifier import Classifier
 from corpus.words import START_ID
-from predict import Classifier
 
 try:
     import pandas
