@@ -13,7 +13,8 @@ BATCH_SIZE = 128  # texts that are classified together
 class Classifier:
     """A trained model with the vocabulary and the settings of its run.
 
-    Args: `run`, the name of a script, whose newest finished run is taken, or a run's folder.
+    Args: `run`, the name of a script, whose newest finished run is taken, a run's folder, or what
+    corpus.runs.find returned.
 
     Attributes: `folder`, a path; `result`, what corpus.runs.read returns; `classes`, the names of
     labels 0, 1 and so on; `split`, a function from a text to its words; `ids`, {word: id} of the
@@ -22,7 +23,7 @@ class Classifier:
     """
 
     def __init__(self, run):
-        self.result = runs.find(str(run))
+        self.result = run if isinstance(run, dict) else runs.find(str(run))
         self.folder = pathlib.Path(self.result["folder"])
         try:
             self.split = RULES[self.result["about"].get("words", "keras")]
@@ -90,7 +91,7 @@ class Classifier:
 def answer(classifier, texts, with_words=False):
     """Returns a dict for each of a list of texts.
 
-    Its keys: `text`; `class`, the most probable one, None if no word is in the vocabulary;
+    Its keys: `text`; `class`, the most probable one, None if the model knows none of the words;
     `probability`, of that class; `probabilities`, {class: probability}; `words`, their number;
     `unknown_words`, how many of them are not in the vocabulary; `after_each_word` if `with_words`:
     [word of the vocabulary, probability of `class` for the text up to it] for each of the others.
@@ -105,7 +106,8 @@ def answer(classifier, texts, with_words=False):
         each = {"text": text, "words": len(row), "unknown_words": len(row) - len(read)}
         each |= {"class": classifier.classes[best], "probability": round(float(output[best]), 7)}
         each["probabilities"] = dict(zip(classifier.classes, output.tolist()))
-        if not read:
+        if numbers[1:].min(initial=classifier.vocab_size) >= classifier.vocab_size:
+            read = []
             each |= {"class": None, "probability": None, "probabilities": {}}
         if with_words:
             beginnings = [numbers[:end] for end in range(2, len(numbers) + 1)]
