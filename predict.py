@@ -57,9 +57,7 @@ def shade(classifier, each):
     probabilities = list(each["probabilities"].values())
     *_, other, best = sorted(range(len(probabilities)), key=probabilities.__getitem__)
     names = (f"{classifier.classes[label]} {probabilities[label]:.1%}" for label in (best, other))
-    words = classifier.split(each["text"])
-    ids = [classifier.ids.get(word) for word in words]
-    shaded = pages.shaded(classifier, each["text"], words, ids, best, other)
+    shaded = pages.shaded(classifier, each["text"], best, other)
     return f"<h3>{html.escape(', '.join(names))}</h3>\n<p>{shaded}</p>\n"
 
 

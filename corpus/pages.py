@@ -33,12 +33,18 @@ def write(path, content):
         file.write(page.encode(errors="replace"))
 
 
-def shaded(classifier, text, words, ids, predicted, other):
+def shaded(classifier, text, predicted, other):
     """Returns a text as HTML, each word shaded by the probabilities of two classes after it.
 
-    Args: `text`, from which the words get their spelling, or "" if it is not known; `words`, those
-    of the text; `ids`, of each its id, None if it is left out; `predicted` and `other`, two labels.
+    Args: `text`, a string, or ids as in a data file; `predicted` and `other`, two labels.
     """
+    if isinstance(text, str):
+        words = classifier.split(text)
+        ids = [classifier.ids.get(word) for word in words]  # None: the word is left out
+    else:
+        ids = [number for number in text if number != START_ID]
+        known = {number: word for word, number in classifier.ids.items()}
+        words, text = [known.get(number, "[unknown]") for number in ids], ""
     numbers = [START_ID, *(number for number in ids if number is not None)]
     read = numbers[-classifier.max_length :]
     after = classifier.probabilities([read[: end + 1] for end in range(len(read))])
