@@ -130,7 +130,9 @@ def main(arguments=None):
             sections += [shade(classifier, each)] if options.html else []
         sys.stdout.flush()  # a pipe's reader may wait for this answer
     if options.html:
-        pages.write(options.html, pages.LEGEND.format("second most probable") + "".join(sections))
+        about = f"{classifier.folder}: trained on {classifier.result['source']}"
+        legend = pages.LEGEND.format("second most probable class")
+        pages.write(options.html, "".join([f"<p>{html.escape(about)}</p>\n", legend, *sections]))
 
 
 def choose(table, options, trained):
@@ -188,8 +190,8 @@ def answer_table(options):
         while chunk := [cells for _, cells in itertools.islice(rows, AT_ONCE)]:
             texts = [" ".join(cells[at] for at in text_at) for cells in chunk]
             for cells, each in zip(chunk, answer(classifier, texts), strict=True):
-                added = [each["probabilities"].get(name) for name in classes]
-                writer.writerow([*cells, each["class"], each["probability"], *added])
+                row = [*cells, each["class"], each["probability"]]
+                writer.writerow(row + [each["probabilities"].get(name) for name in classes])
                 pairs["" if label_at is None else cells[label_at], each["class"]] += 1
     without = sum(count for (_, name), count in pairs.items() if name is None)
     print(f"{table.rows:,} rows{table.account()}, {without:,} without a class", file=sys.stderr)

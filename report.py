@@ -133,8 +133,8 @@ def compare(right, linear):
     mean, error = difference.mean(), 1.96 * difference.std() / len(right) ** 0.5
     return (
         f"linear baseline {linear.mean():.2%} (TF-IDF and logistic regression, trained on train "
-        f"without validation); the network's accuracy minus this: {mean:+.2f} points (95% interval "
-        f"{mean - error:+.2f} to {mean + error:+.2f}, paired by text)"
+        f"without validation); network {mean:+.2f} points (95% interval {mean - error:+.2f} to "
+        f"{mean + error:+.2f}, paired by text)"
     )
 
 
@@ -239,7 +239,8 @@ def main(arguments=None):
         beside.append(compare(right, linear == labels))
     covered = coverage(right, confidence)
     texts_above, correct = covered.loc["above 0.90"]
-    beside.append(f"probability above 0.90: {texts_above} of the texts, {correct} correct")
+    correct = "" if correct == "-" else f", {correct} correct"
+    beside.append(f"probability above 0.90: {texts_above} of the texts{correct}")
     lines[1:1] = beside
     lines.insert(0, f"{folder}: {about['source']}, {len(labels):,} test texts")
     print(*map(printable, lines), f"\nlowest F1 of {len(per_class)} classes:", sep="\n")
@@ -269,7 +270,7 @@ def main(arguments=None):
         "Most frequent confusions": confusions.to_html(index=False) if rows else "",
         "Reliability": picture_html(draw_reliability(right, confidence)),
         "Accuracy above a probability": covered.to_html(),
-        "Most confident mistakes": pages.LEGEND.format("true") + mistakes if rows else "",
+        "Most confident mistakes": pages.LEGEND.format("true class") + mistakes if rows else "",
         "Settings": settings.to_frame().to_html(header=False, classes="text"),
     }
     content = "".join(f"<p>{html.escape(line)}</p>\n" for line in lines)

@@ -21,7 +21,7 @@ tbody th, .text td { text-align: left; }
 """
 LEGEND = """<p>Each word is shaded by the probabilities after it:
 <span class="predicted">the predicted class is more probable</span>,
-<span class="other">the {} class is more probable</span>; the stronger, the larger the difference.
+<span class="other">the {} is more probable</span>; the stronger, the larger the difference.
 The model does not know <span class="unknown">underlined</span> words.</p>
 """
 

@@ -237,8 +237,8 @@ def test_a_page_shades_each_word_by_the_probabilities_after_it(loaded, classifie
     page = pathlib.Path("page.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
     body = ElementTree.fromstring(page).find("body")  # raises if a text is not escaped
     [each] = predict.answer(classifier, [text], with_words=True)
-    spans = body[2].findall("span")
-    shown = "".join(body[2].itertext())
+    spans = body[3].findall("span")
+    shown = "".join(body[3].itertext())
     assert shown.startswith("[…]") and shown.endswith(" it's the ? charming end!")
     left_out = [span for span in spans if not span.get("style")]
     assert {"LOVE", "hate\\x1b", "qwertz"} <= {span.text for span in left_out}
@@ -253,7 +253,8 @@ def test_a_page_shades_each_word_by_the_probabilities_after_it(loaded, classifie
     strength = float(shaded[-1].get("style").split(":")[1])
     assert strength == pytest.approx(0.6 * (2 * each["probability"] - 1), abs=0.006)
     assert shaded[-1].get("class") == "predicted"
-    assert body[3].text == "No known words" and body[4].text == "Qwertz <b>"
+    assert body[4].text == "No known words" and body[5].text == "Qwertz <b>"
+    assert body[0].text.endswith("trained on built-in sample, not IMDB")
 
 
 def test_words_are_spelt_as_in_the_text_wherever_they_are_found():
