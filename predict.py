@@ -101,7 +101,7 @@ def main(arguments=None):
     add("texts", nargs="*", metavar="TEXT", help="none or -: standard input")
     add("--words", action="store_true", help="the probability after each word")
     add("--json", action="store_true", help="one JSON object per text")
-    add("--html", metavar="FILE", help="a page of the texts, each word shaded")
+    add("--html", metavar="FILE", help="write a page (.html) of the texts, each word shaded")
     add = parser.add_argument_group("with --table, as in prepare_texts.py").add_argument
     add("--table", metavar="FILE", help="classify the texts of a table")
     add("--text", metavar="NAME", help="text column, or several to join: title,body")
@@ -119,6 +119,8 @@ def main(arguments=None):
     of_tables = "text", "label", "all", "output", "encoding", "quotes"
     if not options.header or any(vars(options)[name] for name in of_tables):
         parser.error(f"--no-header, --{', --'.join(of_tables)} need --table")
+    if options.html and not options.html.endswith(".html"):
+        parser.error("--html takes the name of a page, which ends in .html, before the texts")
     program = f"python predict.py {shlex.quote(options.run)}"
     for name in map(shlex.quote, filter(os.path.isfile, options.texts)):
         raise DataError(f"{name} is a file: {program} < {name}, or {program} --table {name}")

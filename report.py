@@ -11,9 +11,9 @@
     python report.py runs/imdb_lstm-20261125-143000-123456
 
 Classifies the test part of the data file that the run was trained on. Prints accuracy with a 95%
-interval (Wilson's), what makes it doubtful, two baselines, how many texts have a probability above
-0.90, advice, and the ten classes with the lowest F1. Writes report.html, a page that needs no other
-file, into the run's folder.
+interval (Wilson's), warnings of the data, a linear model (of at most 100 classes) and the majority
+class as baselines, how many texts have a probability above 0.90, advice, and the ten classes with
+the lowest F1. Writes report.html, a page that needs no other file, into the run's folder.
 """
 
 import base64
