@@ -255,7 +255,8 @@ def main(arguments=None):
         heading = f"Predicted {names[predicted[row]]} ({confidence[row]:.1%}), "
         heading += f"labelled {names[labels[row]]}"
         if about.get("rows"):
-            heading += f", row {about['rows'][row]} of {os.path.basename(about['file'])}"
+            file = f" of {os.path.basename(about['file'])}" if about.get("file") else ""
+            heading += f", row {about['rows'][row]}{file}"
         mistakes += f"<h3>{html.escape(heading)}</h3>\n"
         text = spelt.get(row, texts[row])
         mistakes += f"<p>{pages.shaded(classifier, text, predicted[row], labels[row])}</p>\n"

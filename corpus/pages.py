@@ -74,6 +74,7 @@ def spell(text, words):
     """
     lower, end, spelt = text.lower(), 0, []
     for word in words:
+        word = word.lower().replace("␣", " ")  # a space, where each character is a word
         start = lower.find(word, end)
         if start < 0 or len(lower) != len(text):
             return [(" ", word) for word in words], ""

@@ -266,6 +266,8 @@ def test_words_are_spelt_as_in_the_text_wherever_they_are_found():
     ]:
         spelt, rest = pages.spell(text, RULES[rule](text))
         assert ["".join(pair) for pair in spelt] + [rest] * (len(parts) > len(spelt)) == parts
+    characters = [("", "A"), ("", " "), ("", "b")]
+    assert pages.spell("A b", ["A", "␣", "b"]) == (characters, "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
