@@ -25,6 +25,7 @@ error; a text without a class counts as an error.
 import codecs
 import collections
 import csv
+import hashlib
 import html
 import itertools
 import json
@@ -199,6 +200,9 @@ def answer_table(options):
     print(f"{table.rows:,} rows{table.account()}, {without:,} without a class", file=sys.stderr)
     if label_at is not None:
         print_figures(pairs, classifier.classes)
+        digest = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:16]
+        if run["about"].get("made_from") == digest:  # see prepare_texts.py
+            print("warning: the run was trained on rows of this table, too", file=sys.stderr)
 
 
 def print_figures(pairs, classes):

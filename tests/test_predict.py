@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import hashlib
 import io
 import json
 import os
@@ -412,9 +413,11 @@ def test_labels_give_the_figures_of_scikit_learn(capsys):
         assert list(map(float, row[20:].split())) == pytest.approx(figures, abs=6e-4)
 
 
-def test_all_probabilities_and_the_accuracy_where_there_are_labels(loaded, in_folder, capfd):
+def test_all_probabilities_and_the_accuracy_where_there_are_labels(
+    loaded, classifier, in_folder, capfd, monkeypatch
+):
     texts = [TEXT, "the film was dull", "..."]
-    answers = predict.answer(predict.Classifier("run"), texts)
+    answers = predict.answer(classifier, texts)
     labels = [answers[0]["class"], answers[1]["class"].upper(), "negative"]
     write_rows("ask.csv", ["review", "Sentiment"], *zip(texts, labels))
     predict.main(["run", "--table", "ask.csv", "--all"])
@@ -425,6 +428,11 @@ def test_all_probabilities_and_the_accuracy_where_there_are_labels(loaded, in_fo
         assert list(map(float, row[4:])) == pytest.approx(list(each["probabilities"].values()))
     assert rows[2][2:] == [""] * 4
     assert "--label: column 2, 'Sentiment'" in err and "accuracy 66.67% of 3 rows" in err
+    assert "warning" not in err
+    digest = hashlib.sha256(os.fsencode(in_folder / "ask.csv")).hexdigest()[:16]
+    monkeypatch.setitem(classifier.result["about"], "made_from", digest)
+    predict.main(["run", "--table", "ask.csv"])
+    assert "warning: the run was trained on rows of this table" in capfd.readouterr().err
 
 
 def test_the_columns_are_those_of_the_training_run_unless_others_are_named(monkeypatch):
