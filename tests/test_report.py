@@ -284,3 +284,10 @@ def test_an_import_neither_exits_nor_chooses_a_backend(tmp_path, monkeypatch):
         runpy.run_path(str(ROOT / "report.py"))
     with pytest.raises(SystemExit, match="requirements-tools.txt"):
         runpy.run_path(str(ROOT / "report.py"), run_name="__main__")
+
+
+def test_no_command_imports_another():
+    paths = sorted(ROOT.glob("*.py"))
+    names = "|".join(path.stem for path in paths)
+    pattern = rf"^\s*(?:from|import) (?:{names})\b"
+    assert [path.name for path in paths if re.search(pattern, path.read_text(), re.M)] == []
