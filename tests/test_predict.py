@@ -318,7 +318,8 @@ def test_files_and_tables_are_not_taken_for_texts(loaded, in_folder, capsys, mon
         assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_lines_of_an_open_pipe_are_answered_as_they_come(run_folder):
+def test_lines_of_an_open_pipe_are_answered_as_they_come(run_folder, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     command = [sys.executable, ROOT / "predict.py", run_folder]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, text=True, **pipes) as process:
