@@ -11,11 +11,13 @@
     python report.py runs/imdb_lstm-20261125-143000-123456
 
 Classifies the test part of the data file that the run was trained on. Prints accuracy with a 95%
-interval (Wilson's), the majority-class baseline, advice, and the ten classes with the lowest F1.
-Writes report.html, a page that needs no other file, into the run's folder.
+interval (Wilson's), warnings of the data, a linear model (of at most 100 classes) and the majority
+class as baselines, how many texts have a probability above 0.90, advice, and the ten classes with
+the lowest F1. Writes report.html, a page that needs no other file, into the run's folder.
 """
 
 import base64
+import contextlib
 import html
 import io
 import os
@@ -25,15 +27,15 @@ import warnings
 
 import numpy as np
 
-from corpus import DataError, advice, cli, data_file, printable
-from corpus.words import START_ID
-from predict import Classifier
+from corpus import DataError, advice, cli, data_file, pages, printable, tables
+from corpus.classifier import Classifier
+from corpus.words import FIRST_WORD_ID
 
 try:
     import pandas
     from matplotlib.figure import Figure
-    from scipy import stats
-    from sklearn import calibration, metrics
+    from scipy import sparse, stats
+    from sklearn import calibration, feature_extraction, linear_model, metrics
 except ImportError as error:
     if __name__ != "__main__":
         raise
@@ -42,28 +44,9 @@ except ImportError as error:
 CLASSES_PRINTED, CONFUSIONS, MISTAKES = 10, 10, 15  # at most
 CLASSES_DRAWN = 100  # at most; 1,000 classes would need 21 GB
 
-HEAD = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"/><title>report.html</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"/><style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: auto; padding: 1rem; }
-p, th, td { overflow-wrap: anywhere; } p:first-child { font-size: 1.5rem; }
-table { border: 0; border-collapse: collapse; }
-th, td { border: 0; padding: .15rem .7rem; border-bottom: 1px solid #8888; text-align: right; }
-tbody th, .text td { text-align: left; }
-.true { background: rgb(47 127 214 / var(--strength, .5)); }
-.predicted { background: rgb(224 123 26 / var(--strength, .5)); }
-.unknown { text-decoration: underline dotted; }
-</style></head><body>
-"""
-SHADES = """<p>Each word is shaded by the probabilities after it:
-<span class="predicted">the predicted class is more probable</span>,
-<span class="true">the true class is more probable</span>; the stronger, the larger the difference.
-The model does not know <span class="unknown">underlined</span> words.</p>"""
-
 
 def read_data(result):
-    """Returns (labels of train, texts of test as id sequences, labels of test) of a run's data.
+    """Returns train and test of a run's data, (texts as id sequences, labels) each.
 
     Raises DataError where the data file is not the one that the run was trained on.
     """
@@ -72,16 +55,17 @@ def read_data(result):
     if source.startswith("keras.datasets."):
         from keras import datasets
 
-        (_, y_train), test = getattr(datasets, pathlib.Path(path).stem).load_data()
-        return y_train, *test
+        return getattr(datasets, pathlib.Path(path).stem).load_data()
     data = data_file.read(path) if os.path.exists(path) else None
     if not data or data_file.about_of(data).get("fingerprint") != about.get("fingerprint"):
         raise DataError(
             f"{path} is missing or has other data now. The run was trained on {source}: make that "
             "data file again, or train again"
         )
-    texts = np.split(data["x_test"], np.cumsum(data["test_lengths"])[:-1])
-    return data["y_train"], texts, data["y_test"]
+    return tuple(
+        (np.split(data[f"x_{part}"], np.cumsum(data[f"{part}_lengths"])[:-1]), data[f"y_{part}"])
+        for part in ("train", "test")
+    )
 
 
 def classify(classifier, texts):
@@ -122,6 +106,46 @@ def measure(labels, predicted, y_train, names, constants):
         sizes = constants["BATCH_SIZE"], constants["VALIDATION_SIZE"]
         advised += advice.on_constants(counts, names, *sizes, counts.max() > 1.5 * counts.min())
     return per_class.astype({"support": int}).round(3), lines + advised
+
+
+def linear_baseline(classifier, texts, labels, test):
+    """Returns the labels that logistic regression on TF-IDF word counts predicts for test.
+
+    Args: `texts` and `test`, lists of id sequences; `labels`, those of `texts`. Counted are the
+    words that the network reads and knows.
+    """
+    counts = []
+    for part in texts, test:
+        part = [text[-classifier.max_length :] for text in part]
+        ids, ends = np.concatenate(part), np.cumsum([0, *map(len, part)])
+        ids = np.where(ids < classifier.vocab_size, ids, 0)
+        shape = len(part), classifier.vocab_size
+        counts.append(sparse.csr_matrix((np.ones(len(ids)), ids, ends), shape)[:, FIRST_WORD_ID:])
+        counts[-1].sum_duplicates()
+    tfidf = feature_extraction.text.TfidfTransformer(sublinear_tf=True)
+    model = linear_model.LogisticRegression(C=5, max_iter=500)  # as in experiments/baselines.py
+    return model.fit(tfidf.fit_transform(counts[0]), labels).predict(tfidf.transform(counts[1]))
+
+
+def compare(right, linear):
+    """Returns a line on the linear baseline: which texts it and the network classify correctly."""
+    difference = 100 * (right.astype(int) - linear)
+    mean, error = difference.mean(), 1.96 * difference.std() / len(right) ** 0.5
+    return (
+        f"linear baseline {linear.mean():.2%} (TF-IDF and logistic regression, trained on train "
+        f"without validation); network {mean:+.2f} points (95% interval {mean - error:+.2f} to "
+        f"{mean + error:+.2f}, paired by text)"
+    )
+
+
+def coverage(right, confidence):
+    """Returns a pandas.DataFrame: the share of texts above a probability, and of these correct."""
+    rows = {}
+    for limit in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99):
+        above = confidence > limit
+        correct = f"{right[above].mean():.1%}" if above.any() else "-"
+        rows[f"above {limit:.2f}"] = {"texts": f"{above.mean():.1%}", "correct": correct}
+    return pandas.DataFrame(rows).T
 
 
 def draw_curves(history, best_epoch):
@@ -173,76 +197,87 @@ def picture_html(figure):
     return f'<img alt="" style="width: {figure.get_figwidth():.1f}in" src="{address}"/>'
 
 
-def mistake_html(classifier, names, text, true, predicted, confidence):
-    """Returns a wrongly classified text as HTML, each word shaded by the probabilities after it."""
-    words = {number: word for word, number in classifier.ids.items()}
-    read = text[-classifier.max_length :]
-    after = classifier.probabilities([read[: end + 1] for end in range(len(read))])
-    heading = f"Predicted {names[predicted]} ({confidence:.1%}), labelled {names[true]}"
-    lines = [f"<h3>{html.escape(heading)}</h3>\n<p>{'[…]' if len(text) > len(read) else ''}"]
-    for number, output in zip(read, after):
-        if number == START_ID:
-            continue
-        difference = output[true] - output[predicted]
-        kind = "true" if difference > 0 else "predicted"
-        kind += "" if number < classifier.vocab_size and number in words else " unknown"
-        title = f"{names[predicted]} {output[predicted]:.0%}, {names[true]} {output[true]:.0%}"
-        attributes = f'style="--strength: {0.6 * abs(difference):.2f}" title="{html.escape(title)}"'
-        word = html.escape(words.get(number, "[unknown]"))
-        lines.append(f'<span class="{kind}" {attributes}>{word} </span>')
-    return "\n".join([*lines, "</p>"])
+def texts_as_they_were(classifier, about, texts, rows):
+    """Returns {row of test: its text in the person's file} of the `rows` that still stand there."""
+    numbers, found = about.get("rows", []), {}
+    wanted = {numbers[row]: row for row in rows} if numbers else {}
+    with contextlib.suppress(DataError, KeyError):  # it has moved, or was read with options
+        table = tables.read(about["file"])
+        columns = ",".join(about["columns"]["text"])
+        columns = tables.find(table, columns, (), "--text")
+        for number, cells in table if wanted else ():
+            if (row := wanted.get(number)) is not None:
+                text = " ".join(cells[at].strip() for at in columns)
+                if np.array_equal(classifier.encode(classifier.split(text)), texts[row]):
+                    found[row] = text
+    return found
 
 
 def main(arguments=None):
     parser = cli.parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="a script's name or a run's folder")
     classifier = Classifier(cli.parse(parser, arguments).run)
-    result, folder = classifier.result, classifier.folder
-    y_train, texts, labels = read_data(result)
+    result, folder, about = classifier.result, classifier.folder, classifier.result["about"]
+    (x_train, y_train), (texts, labels) = read_data(result)
     print(f"classifying {len(texts):,} test texts ...", file=sys.stderr, flush=True)
     probabilities = classify(classifier, texts)
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == labels
     names = np.array([printable(name) for name in classifier.classes], dtype=object)
     per_class, lines = measure(labels, predicted, y_train, names, result["constants"])
+    few = len(names) <= CLASSES_DRAWN
+    cut = round(len(x_train) * result["constants"]["VALIDATION_SIZE"])
+    beside = [f"warning: {line}" for line in about.get("warnings", [])]
     differ = abs(right.mean() - result["test_accuracy"]) * len(labels)
     if differ >= 0.5:
-        lines.append(
+        beside.append(
             f"warning: test accuracy in result.json is {result['test_accuracy']:.2%}, {differ:.0f} "
             "texts apart: `batches` was edited, or this machine rounds differently"
         )
-    lines.insert(0, f"{folder}: {result['about']['source']}, {len(labels):,} test texts")
+    if few and len(np.unique(y_train[cut:])) > 1:
+        linear = linear_baseline(classifier, x_train[cut:], y_train[cut:], texts)
+        beside.append(compare(right, linear == labels))
+    covered = coverage(right, confidence)
+    texts_above, correct = covered.loc["above 0.90"]
+    correct = "" if correct == "-" else f", {correct} correct"
+    beside.append(f"probability above 0.90: {texts_above} of the texts{correct}")
+    lines[1:1] = beside
+    lines.insert(0, f"{folder}: {about['source']}, {len(labels):,} test texts")
     print(*map(printable, lines), f"\nlowest F1 of {len(per_class)} classes:", sep="\n")
     print(per_class.nsmallest(CLASSES_PRINTED, "f1-score").to_string())
 
     wrong = np.flatnonzero(~right)
     pairs = pandas.DataFrame({"true": names[labels[wrong]], "predicted": names[predicted[wrong]]})
     confusions = pairs.value_counts().head(CONFUSIONS).reset_index(name="texts")
-    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
-    mistakes = "".join(
-        mistake_html(classifier, names, texts[row], labels[row], predicted[row], confidence[row])
-        for row in rows
-    )
+    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
+    spelt, mistakes = texts_as_they_were(classifier, about, texts, rows), ""
+    for row in rows:
+        heading = f"Predicted {names[predicted[row]]} ({confidence[row]:.1%}), "
+        heading += f"labelled {names[labels[row]]}"
+        if about.get("rows"):
+            file = f" of {os.path.basename(about['file'])}" if about.get("file") else ""
+            heading += f", row {about['rows'][row]}{file}"
+        mistakes += f"<h3>{html.escape(heading)}</h3>\n"
+        text = spelt.get(row, texts[row])
+        mistakes += f"<p>{pages.shaded(classifier, text, predicted[row], labels[row])}</p>\n"
     history = pandas.read_csv(folder / "history.csv").dropna(axis="columns")  # without validation
     settings = {name: result[name] for name in ("device", "epochs", "best_epoch", "seconds")}
     settings = pandas.Series(settings | result["constants"] | result["versions"]).astype(str)
-    few = len(names) <= CLASSES_DRAWN
     pandas.set_option("display.max_colwidth", None)  # otherwise to_html shortens texts
     sections = {
         "Training": picture_html(draw_curves(history, result["best_epoch"])),
         "Classes": per_class.to_html(),
         "Confusion matrix": picture_html(draw_confusion(labels, predicted, names)) if few else "",
-        "Most frequent confusions": confusions.to_html(index=False) if mistakes else "",
+        "Most frequent confusions": confusions.to_html(index=False) if rows else "",
         "Reliability": picture_html(draw_reliability(right, confidence)),
-        "Most confident mistakes": SHADES + mistakes if mistakes else "",
+        "Accuracy above a probability": covered.to_html(),
+        "Most confident mistakes": pages.LEGEND.format("true class") + mistakes if rows else "",
         "Settings": settings.to_frame().to_html(header=False, classes="text"),
     }
-    page = HEAD + "".join(f"<p>{html.escape(line)}</p>\n" for line in lines)
-    for name, content in sections.items():
-        page += f"<h2>{name}</h2>\n{content}\n" if content else ""
-    page = "\n".join(map(printable, page.split("\n")))
-    with data_file.replacing(str(folder / "report.html")) as file:
-        file.write(f"{page}</body></html>\n".encode())
+    content = "".join(f"<p>{html.escape(line)}</p>\n" for line in lines)
+    for name, section in sections.items():
+        content += f"<h2>{name}</h2>\n{section}\n" if section else ""
+    pages.write(str(folder / "report.html"), content)
     print(f"written: {folder / 'report.html'}")
 
 

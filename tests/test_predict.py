@@ -1,13 +1,19 @@
 """predict.py: damaged runs are named, probabilities are as in training, tables come out whole."""
 
+import collections
 import csv
+import hashlib
 import io
 import json
 import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
+import threading
+import types
+import xml.etree.ElementTree as ElementTree
 import zipfile
 
 import hypothesis
@@ -18,10 +24,12 @@ import pytest
 from conftest import ROOT, run, texts_of, words_of
 from hypothesis import strategies
 from keras import layers
+from sklearn import metrics
 
 import imdb_lstm
 import predict
-from corpus import DataError, cli, data_file
+from corpus import DataError, cli, data_file, pages, tables
+from corpus.words import RULES
 
 SMALL = {"VOCAB_SIZE": 150, "MAX_LENGTH": 30, "EMBEDDING_DIM": 16, "LSTM_UNITS": 8}
 SMALL |= {"BATCH_SIZE": 16, "EPOCHS": 3, "WORD_DROPOUT": 0}
@@ -66,6 +74,7 @@ def run_folder(trained, in_folder):
 @pytest.fixture
 def loaded(classifier, monkeypatch):
     """The command finds and loads no run but has that of `classifier`."""
+    monkeypatch.setattr(predict.runs, "find", lambda name: classifier.result)
     monkeypatch.setattr(predict, "Classifier", lambda run: classifier)
 
 
@@ -206,6 +215,9 @@ def test_a_text_without_a_known_word_has_no_class(classifier):
         assert (each["class"], each["probability"]) == (None, None)
         assert each["words"] == each["unknown_words"]
         assert each["probabilities"] == {} and each["after_each_word"] == []
+    rare = [word for word, number in classifier.ids.items() if number >= SMALL["VOCAB_SIZE"]]
+    [each] = predict.answer(classifier, [" ".join(rare)], with_words=True)
+    assert each["class"] is None and each["after_each_word"] == [] and each["unknown_words"] == 0
     with pytest.raises(AssertionError, match="a list of texts"):
         predict.answer(classifier, "a film")
 
@@ -220,22 +232,77 @@ def test_a_line_names_class_probability_and_text(loaded, classifier, capsys):
     assert words[-1].split()[:2] == line.split()[:2]
 
 
+def test_a_page_shades_each_word_by_the_probabilities_after_it(loaded, classifier, in_folder):
+    text = "I <br>LOVE &amp; hate\x1b qwertz, THE Film: " * 9 + "it's  the \udcff charming end!"
+    predict.main(["run", "--html", "page.html", text, "Qwertz <b>"])
+    page = pathlib.Path("page.html").read_text(encoding="utf-8").replace("&nbsp;", " ")
+    body = ElementTree.fromstring(page).find("body")  # raises if a text is not escaped
+    [each] = predict.answer(classifier, [text], with_words=True)
+    spans = body[3].findall("span")
+    shown = "".join(body[3].itertext())
+    assert shown.startswith("[…]") and shown.endswith(" it's the ? charming end!")
+    left_out = [span for span in spans if not span.get("style")]
+    assert {"LOVE", "hate\\x1b", "qwertz"} <= {span.text for span in left_out}
+    assert not {span.text.lower() for span in left_out} & classifier.ids.keys()
+    assert {span.get("class") for span in left_out} == {"unknown"}
+    shaded = [span for span in spans if span.get("style")]
+    read = [word for word, _ in each["after_each_word"]][-SMALL["MAX_LENGTH"] :]
+    assert [span.text.lower() for span in shaded] == read
+    for span in shaded:
+        rare = classifier.ids[span.text.lower()] >= SMALL["VOCAB_SIZE"]
+        assert ("unknown" in span.get("class")) == rare
+    strength = float(shaded[-1].get("style").split(":")[1])
+    assert strength == pytest.approx(0.6 * (2 * each["probability"] - 1), abs=0.006)
+    assert shaded[-1].get("class") == "predicted"
+    assert body[4].text == "No known words" and body[5].text == "Qwertz <b>"
+    assert body[0].text.endswith("trained on built-in sample, not IMDB")
+
+
+def test_words_are_spelt_as_in_the_text_wherever_they_are_found():
+    for rule, text, parts in [
+        ("unicode", "“It’s”  İ", [" it's", " i"]),  # ’ becomes ', so the words stand alone
+        ("unicode", "C++ isn't C#", ["C", "++ isn't", " C", "#"]),
+        ("unicode", "电影Film", ["电", "影", "Film", ""]),
+        ("keras", "(A-b)", ["(A", "-b", ")"]),
+    ]:
+        spelt, rest = pages.spell(text, RULES[rule](text))
+        assert ["".join(pair) for pair in spelt] + [rest] * (len(parts) > len(spelt)) == parts
+    characters = [("", "A"), ("", " "), ("", "b")]
+    assert pages.spell("A b", ["A", "␣", "b"]) == (characters, "")
+
+
 @pytest.mark.parametrize("arguments", [[], ["-"]])
 def test_each_line_of_standard_input_becomes_a_json_object(
     loaded, classifier, capsys, monkeypatch, arguments
 ):
-    sizes, real = [], predict.answer
-    monkeypatch.setattr(predict, "AT_ONCE", 2)
-    monkeypatch.setattr(predict, "answer", lambda *args: sizes.append(len(args[1])) or real(*args))
     give(monkeypatch, "\ufefffilm\r\n\nwas caf\xe9\n".encode() + b"was \xff\n" + b"the")
     predict.main(["run", "--json", "--words", *arguments])
     out, err = capsys.readouterr()
     answers = list(map(json.loads, out.splitlines()))
-    for start, texts in (0, ["film", ""]), (2, ["was caf\xe9", "was \ufffd"]), (4, ["the"]):
-        assert answers[start : start + 2] == real(classifier, texts, True)
-    assert [each["unknown_words"] for each in answers] == [0, 0, 1, 1, 0] and sizes == [2, 2, 1]
+    texts = ["film", "", "was caf\xe9", "was \ufffd"], ["the"]
+    assert answers == [each for some in texts for each in predict.answer(classifier, some, True)]
+    assert [each["unknown_words"] for each in answers] == [0, 0, 1, 1, 0]
     assert out.isascii()  # whatever the encoding of the console or the pipe
     assert "Line 4 " in err and len(err.splitlines()) == 1
+
+
+BYTES = strategies.sampled_from([b"a", b"\n", b"\r", b"\xc3", b"\xa9"])  # the last two are é
+BLOCKS = strategies.lists(strategies.lists(BYTES, min_size=1).map(b"".join))
+
+
+@hypothesis.given(BLOCKS, strategies.randoms(), strategies.integers(1, 4))
+def test_lines_are_whole_whatever_the_blocks_in_which_they_come(blocks, random, at_once):
+    content = b"".join(blocks)
+    source = iter([*blocks, b""])
+    stream = types.SimpleNamespace(read1=lambda size: next(source))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", types.SimpleNamespace(buffer=stream))
+        patch.setattr(predict, "has_more", lambda file: random.random() < 0.5)
+        patch.setattr(predict, "AT_ONCE", at_once)
+        patch.setattr(predict, "NAMES", set())
+        found = [line for lines in predict.standard_input("") for line in lines]
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
+    assert found == [line.decode("utf-8-sig", "replace").rstrip("\r") for line in lines]
 
 
 def test_files_and_tables_are_not_taken_for_texts(loaded, in_folder, capsys, monkeypatch):
@@ -249,6 +316,22 @@ def test_files_and_tables_are_not_taken_for_texts(loaded, in_folder, capsys, mon
         give(monkeypatch, f"{line}\nid,text\n".encode())
         predict.main(["run"])
         assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_lines_of_an_open_pipe_are_answered_as_they_come(run_folder, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = [sys.executable, ROOT / "predict.py", run_folder]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        watch = threading.Timer(200, process.kill)  # an answer that does not come is empty
+        watch.start()
+        for text in TEXT, "the film", "qwertz":
+            process.stdin.write(f"{text}\n")
+            process.stdin.flush()
+            assert text in process.stdout.readline()
+        watch.cancel()
+        assert process.communicate("the end")[0].endswith("the end\n")
+    assert process.returncode == 0
 
 
 def test_as_a_process(run_folder):
@@ -272,9 +355,14 @@ def test_each_row_comes_out_once_and_in_order(tmp_path_factory, rows):
     path.write_text("".join(json.dumps({"id": one, "text": text}) + "\n" for one, text in rows))
 
     def answer(_, texts):
-        return [{"class": text or None, "probability": 0.5 if text else None} for text in texts]
+        probabilities = [0.5 if text else None for text in texts]
+        return [
+            {"class": text or None, "probability": p, "probabilities": {}}
+            for text, p in zip(texts, probabilities)
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict.runs, "find", lambda name: {"about": {}, "classes": []})
         patch.setattr(predict, "Classifier", lambda run: None)
         patch.setattr(predict, "answer", answer)
         patch.setattr(predict, "AT_ONCE", 2)
@@ -310,7 +398,68 @@ def test_columns_are_kept_and_texts_without_a_class_counted(loaded, classifier, 
     assert "2 rows in 3 lines" in err and "1 without a class" in err and "predicted_class" in err
 
 
-def test_refusals_come_before_the_model_and_change_nothing(in_folder, capsys):
+def test_labels_give_the_figures_of_scikit_learn(capsys):
+    classes, random = ["1", "Bad", "good one", "rare"], np.random.default_rng(0)
+    true, found = random.choice(classes[:3], 300), random.choice([*classes, None], 300)
+    spelt = {"1": "1.0", "Bad": " bad", "good one": "Good  one", "rare": "rare"}
+    pairs = collections.Counter((spelt[label], each) for label, each in zip(true, found))
+    predict.print_figures(pairs + collections.Counter({("", "1"): 2, ("worse", None): 1}), classes)
+    other, accuracy, _, *rows = capsys.readouterr().err.splitlines()
+    assert other.startswith("3 rows ") and f" {np.mean(true == found):.2%} of 300 rows" in accuracy
+    options = {"labels": classes, "zero_division": 0}
+    found = [each or "none" for each in found]  # a text without a class is an error
+    expected = metrics.precision_recall_fscore_support(true, found, **options)
+    for row, name, *figures in zip(rows, classes, *expected, strict=True):
+        assert row.startswith(name)
+        assert list(map(float, row[20:].split())) == pytest.approx(figures, abs=6e-4)
+
+
+def test_all_probabilities_and_the_accuracy_where_there_are_labels(
+    loaded, classifier, in_folder, capfd, monkeypatch
+):
+    texts = [TEXT, "the film was dull", "..."]
+    answers = predict.answer(classifier, texts)
+    labels = [answers[0]["class"], answers[1]["class"].upper(), "negative"]
+    write_rows("ask.csv", ["review", "Sentiment"], *zip(texts, labels))
+    predict.main(["run", "--table", "ask.csv", "--all"])
+    out, err = capfd.readouterr()
+    header, *rows = read_rows(out)
+    assert header[2:] == ["class", "probability", "probability_negative", "probability_positive"]
+    for row, each in zip(rows[:2], answers):
+        assert list(map(float, row[4:])) == pytest.approx(list(each["probabilities"].values()))
+    assert rows[2][2:] == [""] * 4
+    assert "--label: column 2, 'Sentiment'" in err and "accuracy 66.67% of 3 rows" in err
+    assert "warning" not in err
+    digest = hashlib.sha256(os.fsencode(in_folder / "ask.csv")).hexdigest()[:16]
+    monkeypatch.setitem(classifier.result["about"], "made_from", digest)
+    predict.main(["run", "--table", "ask.csv"])
+    assert "warning: the run was trained on rows of this table" in capfd.readouterr().err
+
+
+def test_the_columns_are_those_of_the_training_run_unless_others_are_named(monkeypatch):
+    def chosen(columns, texts, label="queue", **given):
+        table = tables.Table("a.csv", iter([(1, columns)]))
+        options = types.SimpleNamespace(**{"text": None, "label": None} | given)
+        found = predict.choose(table, options, {"text": texts, "label": label})
+        assert len(table.notes) == len(set(table.notes)) == len(found[0]) + (found[1] is not None)
+        return found
+
+    both = ["subject", "body"]
+    assert chosen(["id", "body", "subject", "queue", "topic"], both) == ([2, 1], 3)
+    assert chosen(["1", "0", "2"], ["0"], "2") == ([1], 2)  # names, not numbers
+    assert chosen(["body", "topic"], both, text="body") == ([0], 1)
+    assert chosen(["body", "topic", "stars"], ["a, b"]) == ([0], None)  # two usual names
+    assert chosen(["body", "topic", "stars"], ["topic"], label="stars") == ([1], 2)
+    assert chosen(["body", "topic"], both[1:], label="2") == ([0], 1)
+    for columns in ["body", "text"], ["subject", "body", "body"]:  # not on one of the two alone
+        with pytest.raises(DataError, match="--text .subject,body"):
+            chosen(columns, both)
+
+
+def test_refusals_come_before_the_model_and_change_nothing(in_folder, capsys, monkeypatch):
+    trained = {"about": {"columns": {"text": ["title", "two"], "label": "id"}}, "classes": ["a"]}
+    monkeypatch.setattr(predict.runs, "find", lambda name: trained)
+    monkeypatch.setattr(predict, "Classifier", None)
     write_rows("ask.csv", ["id", "one", "two"], ["1", "good", "bad"])
     before = pathlib.Path("ask.csv").read_bytes()
     os.symlink("ask.csv", "link.csv")
@@ -319,15 +468,23 @@ def test_refusals_come_before_the_model_and_change_nothing(in_folder, capsys):
         "missing.csv": "missing.csv",
         "pipe": "pipe",
         ".": " . ",
-        "ask.csv": "--text",
+        "ask.csv": "--text 'title,two'",
         "ask.csv --text three": "'three'",
+        "ask.csv --text one --label three": "'three'",
+        "ask.csv --text one --label 1,2": "--label 1,2:",
         "ask.csv --text one --encoding x": "x",
         "ask.csv --text one --output a.xlsx": ".csv or .tsv",
         "ask.csv --text one --output ./ask.csv": "another --output",
         "ask.csv --text one --output link.csv": "another --output",
     }.items():
         assert reason in refused(capsys, "no run", "--table", *arguments.split())
-    for arguments in "--table ask.csv text", "--table ask.csv --json", "--output a.csv text", "":
+    for arguments in (
+        "--table ask.csv text",
+        "--table ask.csv --json",
+        "--output a.csv text",
+        "--all a",
+        "",
+    ):
         with pytest.raises(SystemExit, match="2"):
             predict.main(["run", *(arguments.split() or [""])])
     assert pathlib.Path("ask.csv").read_bytes() == before and len(os.listdir()) == 3

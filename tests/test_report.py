@@ -12,6 +12,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from conftest import ROOT, run, texts_of, words_of
+from scipy import stats
+from sklearn import feature_extraction, linear_model
 
 import imdb_lstm
 import prepare_texts
@@ -136,6 +138,86 @@ def test_a_perfect_run_has_no_empty_headings(two_classes, call, monkeypatch):
     assert re.search("result.json.* [0-9]+ texts", output)  # another accuracy than the run's
 
 
+def test_mistakes_name_the_row_and_show_the_text_as_it_was(many_classes, call, tmp_path):
+    folder = shutil.copytree(many_classes, tmp_path / "copy")
+    [path] = folder.glob("runs/*/result.json")
+    data = data_file.read(str(folder / "data" / "reuters.npz"))
+    words, texts = words_of(data), texts_of(data, "test")
+    lines = np.random.default_rng(0).permutation(len(texts)) + 2  # of the texts; 1 has the names
+    table = {1: "body,subject"}
+    for number, text in zip(lines.tolist(), texts):
+        text = [words[id - 4].upper() for id in text[1:]]
+        table[number] = f'"Qwertz & {", ".join(text[3:])}!",{" ".join(text[:3])}'
+    result = json.loads(path.read_text())
+    result["about"] |= {"warnings": ["<9> test texts are in train too"], "rows": lines.tolist()}
+    result["about"] |= {"columns": {"text": ["subject", "body"]}, "file": str(tmp_path / "a.csv")}
+    path.write_text(json.dumps(result))
+
+    def mistakes():
+        (tmp_path / "a.csv").write_text("\n".join(table[number] for number in sorted(table)))
+        page, _, output = call(folder)
+        [body] = page.findall("body")
+        first, second, third = (text_of(line) for line in list(body)[:3])
+        assert "test accuracy" in second and "warning: <9> test texts are in train" in third
+        assert f"{second}\n{third}\n" in output
+        found = {}
+        for heading in page.iter("h3"):
+            row = int(re.search(r", row (\d+) of a\.csv$", text_of(heading))[1])
+            label = data["y_test"][lines.tolist().index(row)]
+            assert f"labelled {MANY[label]}, row" in text_of(heading)
+            found[row] = text_of(body[list(body).index(heading) + 1])
+        return found
+
+    found = mistakes()
+    for row, shown in found.items():
+        body, subject = table[row][1:].rsplit('",', 1)
+        text = f"{subject} {body}"
+        assert (
+            shown == text if len(shown) == len(text) else text.endswith(shown.removeprefix("[…]"))
+        )
+    first, second, *_ = found
+    table[first] = table[first].replace("Qwertz & ", "the ")
+    (changed, same), known = (mistakes()[row] for row in (first, second)), set(words)
+    assert same == found[second] and set(changed.removeprefix("[…]").split()) <= known
+    table = {1: "text"}
+    assert set(" ".join(mistakes().values()).replace("[…]", "").split()) <= known
+
+
+def test_the_linear_baseline_counts_the_words_that_the_network_knows(small_sample):
+    class Classifier:
+        max_length, vocab_size = 20, 90
+
+    train, test = texts_of(small_sample, "train"), texts_of(small_sample, "test")
+    labels = small_sample["y_train"]
+    found = report.linear_baseline(Classifier(), train, labels, test)
+    train, test = (
+        [" ".join(f"w{id}" for id in text[-20:] if 4 <= id < 90) for text in texts]
+        for texts in (train, test)
+    )
+    counts = feature_extraction.text.TfidfVectorizer(sublinear_tf=True)
+    model = linear_model.LogisticRegression(C=5, max_iter=500)
+    model.fit(counts.fit_transform(train), labels)
+    assert (found == model.predict(counts.transform(test))).mean() > 0.99
+
+
+def test_the_difference_from_the_baseline_is_that_of_a_paired_test():
+    right, linear = np.random.default_rng(0).random((2, 2000)) < [[0.9], [0.85]]
+    line = report.compare(right, linear)
+    mean, low, high = map(float, re.findall(r"[+-]\d+\.\d+", line))
+    expected = stats.ttest_rel(right.astype(int), linear).confidence_interval()
+    assert f" {linear.mean():.2%} " in line and mean == pytest.approx((low + high) / 2, abs=0.01)
+    assert (low, high) == pytest.approx((100 * expected.low, 100 * expected.high), abs=0.02)
+
+
+def test_coverage_counts_the_texts_above_each_probability():
+    confidence = np.array([0.4, 0.5, 0.55, 0.85, 0.91, 0.92, 0.93, 0.98])
+    right = np.array([0, 1, 0, 1, 1, 0, 1, 1], dtype=bool)
+    covered = report.coverage(right, confidence)
+    assert covered.loc["above 0.90"].tolist() == ["50.0%", "75.0%"]
+    assert covered.loc["above 0.50"].tolist() == ["75.0%", "66.7%"]
+    assert covered.loc["above 0.99"].tolist() == ["0.0%", "-"]
+
+
 def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypatch):
     monkeypatch.setattr(imdb_lstm, "MAX_LENGTH", 20)  # many texts are longer
     monkeypatch.setattr(imdb_lstm, "BATCH_SIZE", 30)
@@ -177,7 +259,7 @@ def test_texts_of_keras_are_read_where_the_run_had_no_data_file(monkeypatch):
     monkeypatch.setattr("keras.datasets.imdb.load_data", lambda: parts)
     about = {"source": "keras.datasets.imdb"}
     result = {"about": about, "constants": {"DATA_FILE": "data/imdb.npz"}}
-    assert report.read_data(result) == ("y_train", "x_test", "y_test")
+    assert report.read_data(result) == parts
 
 
 def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path):
@@ -202,3 +284,10 @@ def test_an_import_neither_exits_nor_chooses_a_backend(tmp_path, monkeypatch):
         runpy.run_path(str(ROOT / "report.py"))
     with pytest.raises(SystemExit, match="requirements-tools.txt"):
         runpy.run_path(str(ROOT / "report.py"), run_name="__main__")
+
+
+def test_no_command_imports_another():
+    paths = sorted(ROOT.glob("*.py"))
+    names = "|".join(path.stem for path in paths)
+    pattern = rf"^\s*(?:from|import) (?:{names})\b"
+    assert [path.name for path in paths if re.search(pattern, path.read_text(), re.M)] == []
