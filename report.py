@@ -123,7 +123,7 @@ def linear_baseline(classifier, texts, labels, test):
         counts.append(sparse.csr_matrix((np.ones(len(ids)), ids, ends), shape)[:, FIRST_WORD_ID:])
         counts[-1].sum_duplicates()
     tfidf = feature_extraction.text.TfidfTransformer(sublinear_tf=True)
-    model = linear_model.LogisticRegression(C=5, max_iter=500)  # as in experiments/baselines.py
+    model = linear_model.LogisticRegression(C=5, max_iter=500)
     return model.fit(tfidf.fit_transform(counts[0]), labels).predict(tfidf.transform(counts[1]))
 
 

@@ -1,5 +1,6 @@
 """What the programs share: the command line, downloads, archives, words and vectors, the data file,
-samples, tables and folders of texts, advice; runs, the jobs that train them, and their classes.
+samples, tables and folders of texts, advice; runs, the jobs that train them, their classes, the
+classifiers that read them, and pages.
 
 The training scripts import none of it: they read the data file with `np.load` alone.
 """
