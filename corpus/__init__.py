@@ -12,7 +12,7 @@ class DataError(Exception):
 
 
 # How every refusal of a file ends, where no command of ours reads it.
-WRITE = "or read it with pandas and call prepare_texts.write: see README"
+WRITE = "or read it with pandas and call prepare_texts.write: docs/own_texts.md"
 
 
 def printable(text):

@@ -10,33 +10,45 @@ STEPS, EPOCHS = 20, 20
 FEW = 10  # texts of a class that are too few to learn from
 
 
-def on_constants(counts, classes, batch, validation, weigh):
-    """Returns lines on the constants that suit the classes.
+def constants(counts, batch, validation, weigh, given=False):
+    """Returns {name: value} of the constants that suit the classes, where the defaults do not.
 
     Args: `counts`, the number of training texts of each class; `batch` and `validation`, BATCH_SIZE
-    and VALIDATION_SIZE; `weigh`, whether rare classes should count more.
+    and VALIDATION_SIZE; `weigh`, whether rare classes should count more; `given`, whether the
+    validation texts are a user's own, and remain.
     """
+    total = int(counts.sum())
+    steps = -(-(total - round(total * validation)) // batch)
+    size = {"VALIDATION_SIZE": validation if given else 0}
+    if steps < STEPS:
+        fit = 1 << (max(1, total // STEPS).bit_length() - 1)  # a power of two
+        return {"BATCH_SIZE": fit, "EPOCHS": EPOCHS} | size
+    # The validation loss has no weights: its minimum may be before a rare class is learned. With
+    # many texts, training without early stopping would overfit.
+    few = validation and counts.min() * validation < FEW
+    if weigh and steps <= 5 * STEPS and few and not given:
+        return {"EPOCHS": EPOCHS} | size
+    return size if given else {}
+
+
+def on_constants(counts, classes, batch, validation, weigh, given=False):
+    """Returns lines on the constants that suit the classes; args: see `constants`."""
     lines, total = [], int(counts.sum())
     if weigh:
         weights = total / (len(classes) * np.maximum(counts, 1))
-        given = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
+        shown = "{" + ", ".join(f"{n}: {weight:.3g}" for n, weight in enumerate(weights)) + "}"
         if len(classes) > 10:
-            given = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
+            shown = "dict(enumerate(len(y_train) / (len(classes) * np.bincount(y_train))))"
         lines.append(
-            f"class weights: add class_weight={given} to model.fit, so that rare classes count more"
+            f"class weights: add class_weight={shown} to model.fit, so that rare classes count more"
         )
-    steps = -(-(total - round(total * validation)) // batch)
-    if steps < STEPS:
-        fit = 1 << (max(1, total // STEPS).bit_length() - 1)  # a power of two
-        lines.append(
-            f"few texts: {steps} steps per epoch are too few to learn much. Set "
-            f"BATCH_SIZE = {fit}, EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
-        )
-    elif weigh and steps <= 5 * STEPS and validation and counts.min() * validation < FEW:
-        # The validation loss has no weights: its minimum may be before the class is learned. With
-        # many texts, training without early stopping would overfit.
+    advised = constants(counts, batch, validation, weigh, given)
+    *first, last = [f"{name} = {value}" for name, value in advised.items()] or [""]
+    if "BATCH_SIZE" in advised:
+        lines.append(f"few texts for BATCH_SIZE = {batch}. Set {', '.join(first)} and {last}")
+    elif "EPOCHS" in advised:
         lines.append(
             f"few validation texts of {classes[counts.argmin()]!r}, so that training may stop "
-            f"before it is learned. Set EPOCHS = {EPOCHS} and VALIDATION_SIZE = 0"
+            f"before it is learned. Set {', '.join(first)} and {last}"
         )
     return lines
