@@ -5,9 +5,29 @@ results/search.md has the measurements.
 
 import numpy as np
 
+from corpus.data_file import VALIDATION_SIZE
+
 # Advised: minimum steps per epoch; epochs without early stopping, where validation has few texts.
 STEPS, EPOCHS = 20, 20
 FEW = 10  # texts of a class that are too few to learn from
+
+
+def on_train(y_train, classes, validation):
+    """Returns lines on classes and constants, and {name: value} of the constants that are advised.
+
+    Args: `y_train`, the labels; `validation`, how many of the first texts a user gave for it.
+    """
+    lines, counts, total = [], np.bincount(y_train), len(y_train)
+    batch = 128 if len(classes) == 2 else 32  # by default, of the IMDB scripts and reuters_rnn.py
+    size = validation / total or VALIDATION_SIZE
+    if validation:
+        lines.append(f"VALIDATION_SIZE = {size} takes your {validation:,} texts for validation")
+    uneven = counts.max() >= 4 * counts.min() and counts.max() > total / 2
+    if uneven:
+        largest = f"{classes[counts.argmax()]!r} is {counts.max() / total:.0%} of train"
+        lines.append(f"imbalanced classes: {largest}. Look at the recall of each class (report.py)")
+    sizes = batch, size, uneven, validation > 0
+    return lines + on_constants(counts, classes, *sizes), constants(counts, *sizes)
 
 
 def constants(counts, batch, validation, weigh, given=False):

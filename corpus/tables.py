@@ -128,16 +128,10 @@ def lines(path, encoding):
             number += 1 + error.object[: error.start].count(b"\n")
             reason = f"is not {encoding}: add --encoding, such as cp1252"
             with opened(path) as file:
-                if any(not line.isascii() and is_utf8(line) for line in file):
+                rest = (line.decode(errors="replace") for line in file if not line.isascii())
+                if not all("\ufffd" in line for line in rest):
                     reason = f"is not {encoding}, but other lines are in UTF-8: mixed encodings"
             raise refusal(f"{path}, line {number},", reason) from None
-
-
-def is_utf8(line):
-    try:
-        return bool(line.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def delimited_table(path, encoding, header, start, quotes):
@@ -189,9 +183,9 @@ def delimited(path, encoding, row_names, separator, quotes):
         if cells and not names:
             names = cells = [""] * row_names + cells
         elif cells and (len(cells) != len(names) or (row_names and not cells[0].isdecimal())):
-            reason = f"{len(cells)} cells, not {len(names)} as in {separator.join(names)[:40]!r}"
-            reason += " (no double quotation marks?)"
-            raise csv.Error(f"{reason}: {separator.join(cells)[:40]!r}")
+            shown = [repr(separator.join(row)[:40]) for row in (names, cells)]
+            reason = f"{len(cells)} instead of {len(names)} cells (no double quotation marks?)"
+            raise csv.Error(f"{reason}: {shown[1]}. The first row: {shown[0]}")
         yield reader.line_num, cells
 
 
