@@ -13,8 +13,12 @@ A data file is a .npz file of plain arrays, no pickles:
     about          ()                 text, JSON: source; fingerprint, 16 hexadecimal digits of a
                                       SHA-256 of `vectors` here and of the arrays in ARRAYS;
                                       words, the word rule, a key of corpus.words.RULES; vectors,
-                                      how and from which texts the word vectors are made; of own
-                                      texts, made_from: digits of a SHA-256 of their path
+                                      how and from which texts the word vectors are made
+
+`about` of a user's texts may also have: made_from, digits of a SHA-256 of their path; columns,
+{"text": [names], "label": name} of a table; rows, the number of each test text in its table or
+list, as messages count, and file, the path of this table; warnings, a list of lines on what spoils
+an accuracy.
 """
 
 import contextlib

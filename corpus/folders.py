@@ -1,5 +1,6 @@
 """Folders of texts: a sub-folder for each class, perhaps inside folders for train and test."""
 
+import itertools
 import pathlib
 import re
 import shlex
@@ -21,22 +22,23 @@ def sub_folders(*path):
 
 
 def texts(path, encoding):
-    """Yields (part, text, class, file, reason) of each file under a folder; part is "train", say.
+    """Yields (part, text, class, file, reason) of each file under a folder.
 
-    A file that is not a text of a class has a `reason` instead of text and class.
+    The part is None if the folder has no parts. A file that is not a text of a class has a `reason`
+    instead of text and class.
     Raises: DataError where the folders are not those of classes, or a file is not text.
     """
     names = sub_folders(path)
     nested = [name for name in names if sub_folders(path, name)]
     parts = {name: PARTS.get(name.lower()) for name in nested}
     of_parts = nested == names and None not in parts.values() and "train" in parts.values()
-    if not names or (nested and not of_parts):
+    if not of_parts and (nested or len(names) < 2):
         raise refusal(path)
     for file in sorted(pathlib.Path(path).rglob("*")):
         if file.is_dir() and not file.is_symlink():
             continue
         *below, name = file.relative_to(path).parts
-        part = parts.get(below[0], "train") if below else "train"
+        part = parts.get(below[0]) if below else None
         classes, text, reason = below[1:] if parts else below, None, None
         if any(map(HIDDEN.match, [*below, name])):
             reason = "hidden, or left by a system"
@@ -58,9 +60,17 @@ def refusal(path):
     inner, way = pathlib.Path(path), f"Move the files, {WRITE}"
     while len(names := sub_folders(inner)) == 1:
         inner /= names[0]
-    files = [file for file in pathlib.Path(path).rglob("*") if TABLE.search(file.name)]
-    targets = [inner] if names and inner != pathlib.Path(path) else files
-    if len(targets) == 1:
-        way = "Type: " + shlex.join(["python", "prepare_texts.py", str(targets[0])])
+    if names and inner != pathlib.Path(path):
+        targets = [inner]
+    else:
+        files = sorted(file for file in pathlib.Path(path).rglob("*") if TABLE.search(file.name))
+        words = [re.findall("[a-z]+", file.name.lower()) for file in files]
+        parts = [next((PARTS[word] for word in each if word in PARTS), None) for each in words]
+        of_train = [file for file, part in zip(files, parts) if part in ("train", None)]
+        others = [(f"--{part}", file) for file, part in zip(files, parts) if file not in of_train]
+        clear = not any(parts) or None not in parts  # otherwise of which part is a file?
+        targets = [*of_train, *itertools.chain(*others)] if of_train and clear else []
+    if targets:
+        way = "Type: " + shlex.join(["python", "prepare_texts.py", *map(str, targets)])
     needed = "needs a folder for each class, with a file for each text (not a line); or train (and"
     return DataError(f"{path} {needed} test, validation) with these, and nothing beside. {way}")

@@ -38,10 +38,11 @@ class Table:
     """A table; iterate over it once for (number, cells) of each row.
 
     Args: `source`, the same, with the names first if `header`, and no cells for an empty line;
-    `unit`, what rows are numbered by: "row", or "line" for the line on which a row ends.
+    `unit`, what rows are numbered by: "row", or "line" for the line on which a row ends; `missing`,
+    why a label may be empty.
     """
 
-    def __init__(self, path, source, header=True, unit="line", notes=()):
+    def __init__(self, path, source, header=True, unit="line", notes=(), missing=None):
         number, cells = next((row for row in source if row[1]), (0, []))
         if not cells:
             raise refusal(path, "is empty")
@@ -49,7 +50,7 @@ class Table:
         if not header:
             source = itertools.chain([(number, cells)], source)
         self.path, self.source, self.unit, self.notes = path, source, unit, list(notes)
-        self.header, self.rows, self.last = header, 0, 0
+        self.header, self.missing, self.rows, self.last = header, missing, 0, 0
 
     def __iter__(self):
         for self.last, cells in self.source:
@@ -75,8 +76,8 @@ def read(path, encoding=None, quotes=None, header=True):
     if start == b"PAR1":
         return Table(path, parquet(path), unit="row")
     if start == b"PK\3\4":
-        note = "Excel: merged cells but the first, and formulas without saved values, are empty"
-        return Table(path, excel(path, header), header, "row", [note])
+        missing = "without a label (empty, merged with another cell, or a formula never computed)"
+        return Table(path, excel(path, header), header, "row", missing=missing)
     first = next(filter(str.strip, lines(path, encoding)), "")
     if JSON.match(first):
         return Table(path, json_rows(path, encoding, first.lstrip().startswith("[")), unit="row")
@@ -125,7 +126,11 @@ def lines(path, encoding):
                 yield line.removeprefix("\ufeff")  # a byte order mark
         except UnicodeDecodeError as error:
             number += 1 + error.object[: error.start].count(b"\n")
-            reason = f"is not {encoding}: add --encoding (cp1252, say), unless encodings are mixed"
+            reason = f"is not {encoding}: add --encoding, such as cp1252"
+            with opened(path) as file:
+                rest = (line.decode(errors="replace") for line in file if not line.isascii())
+                if not all("\ufffd" in line for line in rest):
+                    reason = f"is not {encoding}, but other lines are in UTF-8: mixed encodings"
             raise refusal(f"{path}, line {number},", reason) from None
 
 
@@ -178,8 +183,9 @@ def delimited(path, encoding, row_names, separator, quotes):
         if cells and not names:
             names = cells = [""] * row_names + cells
         elif cells and (len(cells) != len(names) or (row_names and not cells[0].isdecimal())):
+            shown = [repr(separator.join(row)[:40]) for row in (names, cells)]
             reason = f"{len(cells)} instead of {len(names)} cells (no double quotation marks?)"
-            raise csv.Error(f"{reason}: {separator.join(cells)[:40]!r}")
+            raise csv.Error(f"{reason}: {shown[1]}. The first row: {shown[0]}")
         yield reader.line_num, cells
 
 

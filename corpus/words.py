@@ -151,9 +151,15 @@ def split_unspaced(text):
     return text
 
 
+def tokenise_characters(text):
+    """Splits a text into its characters, in NFC; white space between words becomes one ␣."""
+    text = normalise("NFC", text.encode(errors="ignore").decode())  # without surrogates
+    return list("␣".join(text.split()))
+
+
 # By the name that data files record. IMDB, Reuters and the samples have Keras's rule, so that
-# accuracies compare with published ones; users' texts have the other.
-RULES = {"keras": tokenise_keras, "unicode": tokenise_unicode}
+# accuracies compare with published ones; users' texts have one of the others.
+RULES = {"keras": tokenise_keras, "unicode": tokenise_unicode, "characters": tokenise_characters}
 
 
 class Encoder:

@@ -4,6 +4,9 @@ import csv
 import io
 import os
 import re
+import shlex
+import shutil
+import textwrap
 import time
 
 import hypothesis
@@ -13,8 +16,10 @@ import pytest
 from conftest import ROOT, make_folder, run, texts_of, words_of
 from hypothesis import strategies
 
+import compare
 import prepare_texts
 from corpus import DataError, data_file
+from corpus.advice import on_train
 
 ROWS = [(f"word{row} {'good' if row % 2 else 'bad'} thing", str(row % 2)) for row in range(40)]
 TEXTS, LABELS = [text for text, _ in ROWS], [label for _, label in ROWS]
@@ -114,7 +119,8 @@ def test_write_needs_numpy_alone_and_linear_time(in_folder):
 sys.path.append({str(ROOT)!r})
 sys.modules |= dict.fromkeys(["keras", "tensorflow", "pandas", "pyarrow", "openpyxl"])
 import prepare_texts
-prepare_texts.write("a.npz", ["good"] * 40_000, [n % 20_000 for n in range(40_000)])"""
+texts = ["w%d v%d" % divmod(n, 200) for n in range(40_000)]
+prepare_texts.write("a.npz", texts, [n % 20_000 for n in range(40_000)])"""
     start = time.perf_counter()
     assert run("-c", in_folder, code).stderr == "" and os.path.exists("a.npz")
     assert time.perf_counter() - start < 30  # quadratic: minutes
@@ -177,8 +183,10 @@ def test_a_test_set_is_kept_and_test_texts_in_train_are_counted(in_folder, capsy
     data, _ = prepare(write_table("mine.csv", ROWS), "--test", "other.csv")
     assert len(data["y_train"]) == len(ROWS)
     assert decode(data, "test") == [("good thing", 1), ("bad thing", 0), ("word0 bad thing", 0)]
-    assert "1 of 3 test texts are in train too" in capsys.readouterr().out
-    assert str(data["source"]) == "own texts, mine.csv and other.csv, test as given"
+    warning = "1 of 3 test texts are in train too"
+    assert warning in capsys.readouterr().out and data_file.about_of(data)["warnings"] == [warning]
+    source = f"own texts, mine.csv and other.csv, test as given, {warning}"
+    assert str(data["source"]) == data_file.about_of(data)["source"] == source
 
 
 CLASSES = {  # labels: classes, in order
@@ -187,19 +195,23 @@ CLASSES = {  # labels: classes, in order
     "1 1.0 2.0 2.5 0.00 0": "0 1 2 2.5",
     "1.1 1.10 2 10": "1.1 1.10 2 10",
     "Ham ham ham spam 007 NA": "007 NA ham spam",
+    "2024-06-30 2024-05-01": "2024-05-01 2024-06-30",
 }
 
 
 @pytest.mark.parametrize("labels", CLASSES)
 def test_classes_are_known_by_value_and_ordered(in_folder, capsys, labels):
-    rows = [(f"text {label}", f" {label}") for label in labels.split() * 5]
+    rows = [(f"text {n}", f" {label}") for n, label in enumerate(labels.split() * 5)]
     assert prepare(write_table("mine.csv", rows))[1] == CLASSES[labels].split()
     differ = len(labels.split()) > len(CLASSES[labels].split())
-    assert ("spelt unlike their class" in capsys.readouterr().out) == differ
+    printed = capsys.readouterr().out
+    assert ("spelt unlike their class" in printed) == differ
+    assert ("are not classes" in printed) == (re.search(r"\d[.-]\d", labels) is not None)
 
 
 def test_spaces_and_control_characters_in_labels(in_folder, capfd):
-    rows = [("a \33[2J text", label) for label in ("two\n words", "two  words", "\33[31mred") * 2]
+    labels = ("two\n words", "two  words", "\33[31mred") * 2
+    rows = [(f"a \33[2J text {n}", label) for n, label in enumerate(labels)]
     assert prepare(write_table("mine.csv", rows))[1] == ["\33[31mred", "two words"]
     printed = "".join(capfd.readouterr())
     assert r"\x1b[31mred" in printed and "\33" not in printed
@@ -208,14 +220,15 @@ def test_spaces_and_control_characters_in_labels(in_folder, capfd):
     assert read("bytes.npz")[1] == ["b", r"gr\udcf6n"]
 
 
-def test_several_labels_and_texts_that_go_on_in_unnamed_columns_are_said(in_folder, capsys):
-    rows = [("a|b" if n % 2 else "b", "good", " and so on" if n < 3 else "", "") for n in range(9)]
-    table = write_table("mine.csv", rows, header=("v1", "v2", "", ""))
+def test_several_labels_and_columns_that_are_not_read_are_said(in_folder, capsys):
+    rows = [("a|b" if n % 2 else "b", f"good {n}", " and so on" if n < 3 else "") for n in range(9)]
+    table = write_table("mine.csv", rows, header=("v1", "v2", ""))
     prepare(table, "--label", "v1", "--text", "v2")
     printed = capsys.readouterr()
-    assert "3 rows" in printed.err and "--text 2,3,4" in printed.err and "'a|b'" in printed.out
-    data, _ = prepare(table, "--label", "v1", "--text", "2,3,4")
+    assert "not read: column 3, ''\n" in printed.err and "'a|b'" in printed.out
+    data, _ = prepare(table, "--label", "v1", "--text", "2,3")
     assert {"and", "so", "on"} <= set(words_of(data))
+    assert "not read" not in capsys.readouterr().err
 
 
 def files_of(*parts, classes=("neg", "pos"), count=3):
@@ -238,13 +251,13 @@ def test_parts_of_a_folder_are_kept_and_validation_is_in_front(in_folder, capsys
 TRAIN = files_of("mine/train")
 REFUSED = {  # files: what the refusal of mine names
     "no names": ({"mine": b"good,1\nbad,0\n"}, "mine.*--no-header"),
-    "no row": ({"mine": b"text,label\n"}, "mine has no text .*0  taken.*write"),
+    "no row": ({"mine": b"text,label\n"}, "mine: 0 rows.*; no text with a label for train.*write"),
     "no words": ({"mine": b"text,label\n...,1\n"}, "1  without words, .* mine, line 2.*write"),
     "one class": ({"mine": b"text,label\ngood,1\nfine,1\n"}, "mine.*'1'.*--label.*write"),
-    "one text": ({"mine": b"text,label\na,1\nb,2\nc,2\n"}, "'1', .* has 1.*--label.*write"),
+    "one text": ({"mine": b"text,label\na,1\nb,2\nc,2\n"}, "two texts of .*'1'.*--label.*write"),
     "latin-1": ({"mine": b"text,label\ngood,1\nsch\xf6n,1\n"}, "mine, line 3.*--encoding"),
     "other classes": (TRAIN | files_of("mine/test", classes=["new"]), "mine.*'new'.*write"),
-    "no test": (TRAIN | {"mine/test/neg/1": b"."}, "mine has no text .* for test.*write"),
+    "no test": (TRAIN | {"mine/test/neg/1": b"."}, "no text with a label for test.*write"),
     "IMDB": (TRAIN | {"mine/imdb.vocab": b""}, "mine is IMDB: python download_imdb.py mine"),
     "movies": (TRAIN | {"mine/train/urls_pos.txt": b""}, "python download_imdb.py mine"),
 }
@@ -258,10 +271,13 @@ def test_what_cannot_be_used_is_refused_in_one_line(in_folder, files, reason):
     assert "\n" not in str(error.value) and not list(in_folder.glob("data/*"))
 
 
-def test_a_data_file_of_other_texts_is_not_replaced(in_folder, small_sample):
+def test_a_data_file_of_other_texts_is_not_replaced(in_folder, small_sample, capsys):
     table = write_table("mine.csv", ROWS)
     prepare(table, "--seed", "2")
+    assert "replaced" not in capsys.readouterr().err
     prepare(f"../{in_folder.name}/{table}", "--seed", "3")  # the same table
+    replaced = "data/mine.npz will be replaced: own texts, mine.csv, 20% of it for test, seed 2"
+    assert replaced in capsys.readouterr().err
     prepare_texts.write("data/written.npz", TEXTS, LABELS)
     prepare_texts.write("data/written.npz", TEXTS, LABELS)
     data_file.write("data/other.npz", small_sample)
@@ -274,7 +290,6 @@ def test_a_data_file_of_other_texts_is_not_replaced(in_folder, small_sample):
         "mine.csv data/other.npz": "data/other.npz .*built-in sample.* another OUTPUT",
         "mine.csv data/written.npz": "data/written.npz .* another OUTPUT",
         "mine.csv data/IMDB.npz": "data/IMDB.npz .* another OUTPUT",
-        "mine.csv old/mine.csv": "old/mine.csv .* another OUTPUT",
         "data/mine.npz": 'DATA_FILE = "data/mine.npz"',
         "missing.csv": "missing.csv",
         "pipe": "pipe",
@@ -293,7 +308,7 @@ def test_a_data_file_of_other_texts_is_not_replaced(in_folder, small_sample):
 def test_the_advice_names_the_constants_that_suit_the_data():
     def advice(*counts):
         labels = np.repeat(range(len(counts)), counts)
-        return "\n".join(prepare_texts.advise(labels, list("abcdef")[: len(counts)], 0))
+        return "\n".join(on_train(labels, list("abcdef")[: len(counts)], 0)[0])
 
     assert "BATCH_SIZE = 16, EPOCHS = 20" in advice(160, 160) and "weight" not in advice(160, 160)
     assert advice(1600, 1600) == "" and advice(*[200] * 6) == ""
@@ -307,6 +322,163 @@ def test_the_advice_names_the_constants_that_suit_the_data():
             classes = 2 if batch == 128 else 3
             count = next(n for n in range(6, 9999, 6) if n - round(n / 10) > 19 * batch) // classes
             assert advice(*[count] * classes) == "" != advice(*[count - 3] * classes)
+
+
+@hypothesis.given(
+    strategies.lists(strategies.tuples(strategies.integers(0, 9), strategies.sampled_from("aab"))),
+    strategies.sampled_from(["0.1", "0.3", "0.9"]),
+)
+def test_equal_texts_stay_on_one_side_of_the_split(tmp_path_factory, rows, size):
+    rows = [(f"word {number}", label) for number, label in rows]
+    folder, texts = tmp_path_factory.mktemp("rows"), {text for text, _ in rows}
+    table = write_table(folder / "mine.csv", rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        try:
+            data, classes = prepare(table, "--test-size", size)
+        except DataError:
+            counts = [len({text for text, label in rows if label == each}) for each in "ab"]
+            assert min(counts) < 2 or len(set(rows)) > len(texts)  # a text has both labels
+            return
+    train, test = decode(data, "train"), decode(data, "test")
+    known = {word for text, _ in train for word in text.split()}
+    kept = [(" ".join(word for word in text.split() if word in known), y) for text, y in rows]
+    assert sorted((text, classes[label]) for text, label in train + test) == sorted(kept)
+    assert not {text for text, _ in train} & {text for text, _ in test}
+    assert {label for _, label in train} == {label for _, label in test} == {0, 1}
+    # Wherever validation is cut off train, it shares one text at most with the rest.
+    changes = sum(one[0] != other[0] for one, other in zip(train, train[1:]))
+    assert changes == len({text for text, _ in train}) - 1
+
+
+def warnings_of(data):
+    return data_file.about_of(data).get("warnings", [])
+
+
+def test_what_spoils_an_accuracy_is_said_and_kept(in_folder, capsys):
+    rows = [
+        (f"sentence {'x' * (n // 2 % 5 + 1)} {'y' * (n // 10 + 1)} c{'+#'[n % 2]}", f"team {n % 2}")
+        for n in range(60)
+    ]
+    data, _ = prepare(write_table("mine.csv", rows + rows[:5]))
+    printed = capsys.readouterr().out
+    assert "\n5 texts for train repeat another one\n30 texts differ from another only" in printed
+    assert warnings_of(data) == ["65 texts of the same words have different labels"]
+    table = write_table("mine.csv", ROWS)
+    write_table("other.csv", [*ROWS[:5], ("Word5 good thing!", "1"), ("new thing", "0")])
+    data, _ = prepare(table, "--validation", "other.csv")
+    warning = "6 of 7 validation texts are in train too, 1 of them only by their words"
+    assert warnings_of(data)[0] == warning
+    assert not re.search("differ|repeat", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "texts, line, warns",
+    [
+        (["good thing", "bad new thing"], "train lacks 20.0% of the words of test; 0 of 2", False),
+        (["good thing", "bad new old"], "train lacks 40.0% of the words of test; 0 of 2", True),
+        (["new", "good thing " * 9], "train lacks 5.3% of the words of test; 1 of 2", True),
+    ],
+)
+def test_unknown_words_are_said(in_folder, capsys, texts, line, warns):
+    write_table("test.csv", [(text, "1") for text in texts])
+    data, _ = prepare(write_table("mine.csv", ROWS), "--test", "test.csv")
+    assert f"\n{line} test texts" in capsys.readouterr().out
+    assert [text for text in warnings_of(data) if text.startswith(line)] == warnings_of(data)
+    assert bool(warnings_of(data)) == warns == ("--words characters" in str(warnings_of(data)))
+
+
+def test_characters_as_words(in_folder):
+    rows = [(f"{'ab'[n % 2]}{n}.xY z", str(n % 2)) for n in range(40)]
+    data, _ = prepare(write_table("mine.csv", rows), "--words", "characters")
+    assert set(words_of(data)) == set("abxYz.␣0123456789")
+    assert data_file.about_of(data)["words"] == "characters"
+    prepare_texts.write("data/mine.npz.npz", *zip(*rows), rule="characters")
+    assert equal(read("data/mine.npz.npz")[0], data)
+
+
+def test_a_column_that_names_the_split_is_followed(in_folder, capsys):
+    parts = ["Train", "train", "train", "test", "dev", "other"]
+    rows = [(f"text {part} {n}", label, part) for n, part in enumerate(parts * 2) for label in "ab"]
+    header = "text", "label", "Split"
+    data, _ = prepare(write_table("mine.csv", rows, header=header))
+    printed = capsys.readouterr()
+    assert "column 3, 'Split'" in printed.err and "not read" not in printed.err
+    assert "4  in the part 'other', the first: mine.csv, line 12\n" in printed.out
+    assert [text.split()[1] for text, _ in decode(data, "train")[:4]] == ["dev"] * 4
+    assert len(data["y_train"]) == 16 and data_file.about_of(data)["rows"] == [8, 9, 20, 21]
+    assert str(data["source"]) == "own texts, mine.csv, test as given"
+    with pytest.raises(DataError, match="leave --test and --validation out"):
+        prepare("mine.csv", "--test", "mine.csv")
+    # --test is a part whatever its rows say; numbers name no parts.
+    write_table("mine.csv", [(*row, "train") for row in ROWS], header=header)
+    write_table("test.csv", rows, header=header)
+    with pytest.raises(DataError, match="'a'"):  # whose texts are in the test table only
+        prepare("mine.csv", "--test", "test.csv")
+    assert len(prepare("mine.csv")[0]["y_test"]) == 8
+    write_table("mine.csv", [(*row, n % 5) for n, row in enumerate(ROWS)], header=header)
+    assert len(prepare("mine.csv")[0]["y_test"]) == 8 and "not read" in capsys.readouterr().err
+
+
+def test_the_command_for_a_folder_of_tables_reads_all_of_them(in_folder, capsys):
+    rows = {"train-1": ROWS[:8], "train-2": ROWS[8:20], "my_test": ROWS[20:28], "val": ROWS[28:]}
+    os.makedirs("my data")
+    for name in rows:
+        write_table(f"my data/{name}.csv", rows[name])
+    with pytest.raises(DataError) as error:
+        prepare("my data")
+    command = shlex.split(str(error.value).partition("Type: ")[2])
+    assert command[:2] == ["python", "prepare_texts.py"]
+    data, _ = prepare(*command[2:])
+    parts = decode(data, "train")[:12], decode(data, "train")[12:]
+    for part, expected in zip(parts, (ROWS[28:], ROWS[:20])):
+        assert sorted(part) == sorted((text, int(label)) for text, label in expected)
+    about = data_file.about_of(data)
+    assert about["source"].startswith("own texts, train-1.csv and 3 more, test as given")
+    assert about["file"] == "my data/my_test.csv" and about["rows"] == [*range(2, 10)]
+    write_table("my data/form.csv", [])  # of which part?
+    with pytest.raises(DataError, match="Move the files"):
+        prepare("my data")
+    prepare_texts.main(["my data/train-1.csv", "my data/val.csv", "joined.npz"])
+    about = data_file.about_of(read("joined.npz")[0])
+    assert about["source"].startswith("own texts, train-1.csv and val.csv, 20%")
+    assert "rows" not in about and about["columns"] == {"text": ["text"], "label": "label"}
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_the_row_of_each_test_text_and_the_columns_are_kept(in_folder, header):
+    rows = [("x" * (n % 7 + 1), n % 2, "y" * (n // 7 + 1)) for n in range(40)]
+    write_table("mine.csv", rows[not header :], header=("a", "b", "c") if header else rows[0])
+    options = ["--text", "c,a"] if header else ["--text", "3,1", "--no-header"]
+    data, _ = prepare("mine.csv", "--label", "2", *options)
+    about = data_file.about_of(data)
+    names = {"text": ["c", "a"], "label": "b"} if header else {"text": ["3", "1"], "label": "2"}
+    assert about["columns"] == names and about["file"] == "mine.csv"
+    kept = [rows[row - 1 - header] for row in about["rows"]]
+    assert decode(data, "test") == [(f"{last} {first}", label) for first, label, last in kept]
+    prepare_texts.write("data/other.npz", TEXTS, LABELS)
+    about = data_file.about_of(read("data/other.npz")[0])
+    assert len(about["rows"]) == 8 and not {"file", "columns"} & about.keys()
+
+
+@pytest.mark.parametrize("name", ["mine", "it's (1), new", "1", "a b"])
+def test_the_last_line_is_a_command_with_the_advised_constants(in_folder, capsys, name):
+    for rows, script, advised in (
+        (ROWS, "imdb_lstm", {"BATCH_SIZE": 1, "EPOCHS": 20, "VALIDATION_SIZE": 0}),
+        ([(f"text {n}", n % 3) for n in range(900)], "reuters_rnn", {}),
+    ):
+        prepare_texts.main([write_table(f"{name}.csv", rows)])
+        command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+        assert command[:3] == ["python", "compare.py", script]
+        values = dict(argument.split("=", 1) for argument in command[3:])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            constants, _ = compare.read_script(script)
+        for constant, value in values.items():
+            compare.check_values(script, constants, constant, value)
+        values = {constant: compare.values_of(value) for constant, value in values.items()}
+        expected = {"DATA_FILE": f"data/{name}.npz"} | advised
+        assert values == {constant: [value] for constant, value in expected.items()}
 
 
 # What people's files must give: name; options; classes; texts; what is said; words; no words.
@@ -339,6 +511,17 @@ rare_class.csv; ; complaint fine; 600; class_weight={0: 10, 1: 0.526}
 small_100.csv; ; negative positive; 100; Set BATCH_SIZE = 4, EPOCHS = 20
 small_80_ok.csv; ; open shut; 80;
 small_three_classes_ok.csv; ; account billing delivery; 90;
+../field_cases_3/dga.csv; ; dga legit; 300; 60 of 60 test texts have no other words. For names
+../field_cases_3/dga.csv; --words characters; dga legit; 300; train lacks 0.0%; a z
+../field_cases_3/split_column.csv; ; bad good; 30; train, test: column 3, 'split'
+../field_cases_3/doccano.jsonl; --text text; bad good; 20; 10  without a label, the first
+../field_cases_3/prodigy.jsonl; ; bad good; 30; not read: column 3, 'answer'
+../field_cases_3/class_folder_of_lines; ; sport travel; 4; 4  of several lines, each one text
+../field_cases_3/punctuation.csv; ; team-a team-b; 80; 40 texts differ from another only in what
+../field_cases_3/emoticons.csv; ; neg pos; 80; 80 texts of the same words have different labels
+../field_cases_3/double_encoded.csv; ; 0 1; 30; 30  in a wrong encoding
+../field_cases_3/mixed_encoding.csv; --encoding cp1252; 0 1; 30; 15  in a wrong encoding
+../field_cases_3/excel_merged.xlsx; ; bad good; 6; 24  without a label (empty, merged with
 """.strip().splitlines()
 
 
@@ -358,3 +541,80 @@ def test_peoples_files_are_read_right(in_folder, capsys, case):
     assert not any(mark in word for word in vocabulary for mark in "’“”…\xa0\u202f")
     if name == "folder_train_test":
         assert len(data["y_train"]) == 12
+
+
+REFUSED_FIELD = """
+hf_shards; train 30 test 8
+hf_repo; train 24 test 6
+csv_per_source; train 24 test 6
+one_file_per_class; a file for each text (not a line)
+intents.json; A row must be {"text": "...", "label": "..."}
+splits_of_pairs.json; A row must be {"text": "...", "label": "..."}
+mixed_encoding.csv; mixed encodings
+excel_second_sheet.xlsx; 'Data'
+excel_title.xlsx; row 3
+excel_formula.xlsx; formula
+excel_sheet_per_class.xlsx; 'good'
+parallel; docs/own_texts.md
+psql.txt; line 2, 1 instead of 2
+sqlserver.csv; (20 rows affected)
+comment_commas.csv; '# Collected
+single_quotes.csv; "'The clinic
+sep_plus.txt; --no-header --text 1
+trec.label; tab, |, ; or comma
+label_last.txt; tab, |, ; or comma
+""".strip().splitlines()
+
+
+@pytest.fixture
+def field_cases(in_folder):
+    """The current folder, with a copy of the miniatures of files that are read with pandas."""
+    path = ROOT.parent / "shared" / "field_cases_3"
+    if not path.exists():
+        pytest.skip("the miniatures (../shared/field_cases_3) are missing")
+    shutil.copytree(path, in_folder, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize("case", REFUSED_FIELD)
+def test_other_files_of_people_are_refused_with_a_way_out(field_cases, case):
+    name, said = case.split("; ", 1)
+    with pytest.raises(DataError) as error:
+        prepare(name)
+    message = str(error.value)
+    if "Type: " not in message:
+        assert said in message and "docs/own_texts.md" in message
+        return
+    data, _ = prepare(*shlex.split(message.partition("Type: ")[2])[2:])
+    assert said == f"train {len(data['y_train'])} test {len(data['y_test'])}"
+
+
+WRITTEN = """
+reviews 20 neg pos; lines 20 sport travel; parallel 20 negative positive
+trec 20 LOC:city NUM:date; intents 9 goodbye greeting hours; pairs 24 bad good
+prodigy 18 bad good; scores 200 civil toxic; tweets 38 bad good; psql 20 bad good
+survey 30 bad good; merged 30 bad good; sheets 30 bad good; jobs 80 team-a team-b
+"""
+
+
+def test_the_lines_for_odd_shapes_write_what_is_in_the_files(field_cases, capsys):
+    """The blocks of docs/own_texts.md, on the miniatures that they name."""
+    page = (ROOT / "docs" / "own_texts.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^    .*\n)+", page, re.MULTILINE)
+    names, written = {}, {}
+    for block in blocks:
+        exec(textwrap.dedent(block), names)
+        if target := re.search(r"data/(\w+)\.npz", block):
+            data, classes = read(target[0])
+            written[target[1]] = f"{len(data['y_train']) + len(data['y_test'])} {' '.join(classes)}"
+            assert not re.search("without|differ", capsys.readouterr().out)
+        elif "fixed.csv" in block:
+            prepare_texts.main(["fixed.csv"])
+            assert "café" in words_of(read("data/fixed.npz")[0])
+            assert "encoding" not in capsys.readouterr().out
+    expected = re.split("; |\n", WRITTEN.strip())
+    assert written == {name: rest for name, _, rest in (case.partition(" ") for case in expected)}
+    anchors = {
+        re.sub(r"[^\w -]", "", line).strip() for line in page.splitlines() if line[:2] == "##"
+    }
+    anchors = {anchor.lower().replace(" ", "-") for anchor in anchors}
+    assert set(re.findall(r"\(#([\w-]+)\)", page)) <= anchors

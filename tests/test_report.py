@@ -16,10 +16,9 @@ from scipy import stats
 from sklearn import feature_extraction, linear_model
 
 import imdb_lstm
-import prepare_texts
 import report
 import reuters_rnn
-from corpus import DataError, data_file, printable
+from corpus import DataError, advice, data_file, printable
 
 CONSTANTS = {"VOCAB_SIZE": 90, "MAX_LENGTH": 30, "EMBEDDING_DIM": 8, "BATCH_SIZE": 30, "EPOCHS": 2}
 HOSTILE = ["<script>alert(1)</script>", "a & b $x_$ \x1b[31m 中 " + "long " * 30]
@@ -248,7 +247,7 @@ def test_advice_is_that_of_prepare_texts_and_given_where_it_helps(counts):
     labels = np.repeat([0, 1], counts)
     missed, learned, *lines = lines_for(labels, labels, np.zeros_like(labels))[3:]
     assert "complaint" in missed and f"({counts[1]} " in missed and "baseline" in learned
-    advised = prepare_texts.advise(labels, ["fine", "complaint"], 0)
+    advised, _ = advice.on_train(labels, ["fine", "complaint"], 0)
     assert lines == [line for line in advised if not line.startswith("imbalanced classes")]
     assert len(lines_for(labels, labels, labels)) == 3  # no advice
     assert "25.00%" in lines_for(np.array([1, 1, 0]), np.arange(4) // 3, np.arange(4) // 3)[1]

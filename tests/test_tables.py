@@ -90,7 +90,7 @@ def test_excel_zip_and_a_missing_library(tmp_path_factory, tmp_path, monkeypatch
     book.active["XFD2"] = "far"  # the last column
     book.save(path)
     table, [row] = read(tmp_path_factory, path.read_bytes())
-    assert row[:3] == ["1", "NA", "007"] and "merged" in table.notes[0]
+    assert row[:3] == ["1", "NA", "007"] and "merged" in table.missing
     packed = make_archive(tmp_path / "a.zip", {"a.csv": b"a,b\n1,2", "__MACOSX/._a.csv": b""})
     assert [cells for _, cells in tables.read(packed)] == [["1", "2"]]
     with pytest.raises(DataError, match=WRITE):
@@ -104,6 +104,7 @@ REFUSED = {
     b"text,label\n1,a, b\nx,a,b\n": "line 2|3 instead of 2",
     b"text,label\n\x1b[31m,1,1\n": r"line 2|\x1b[31m",
     "text,label\n".encode("utf-16-le"): "line 1|--encoding utf-16-le",
+    "text,label\né,1\n".encode() + b"\xe9,1\n": "line 3|mixed encodings",
     b'{"text": "a"}\n{"text": {"0": "a"}, "label": {"0": 1}}': 'row 2|{"text": "..."',
 }
 
@@ -127,9 +128,14 @@ def test_columns_by_name_number_and_usual_name(tmp_path_factory):
 
 FOLDERS = {  # files: part and class of those that are taken, or how the refusal ends
     "train/a/1 Test/a/1 dev/b/1": "train a text, test a text, validation b text",
-    "b/1 train/1 no __MACOSX/b/1 b/.ipynb/1 b/x.csv unsup/1": "train b text, train train text",
+    "b/1 train/1 no __MACOSX/b/1 b/.ipynb/1 b/x.csv unsup/1": "None b text, None train text",
     "x/in/a/1 x/in/b/1": "python prepare_texts.py mine/x/in",
     "my.csv": "python prepare_texts.py mine/my.csv",
+    "in/b.csv in/a.csv.gz readme": "python prepare_texts.py mine/in/a.csv.gz mine/in/b.csv",
+    "x_test.csv train.csv in/dev.csv": "mine/train.csv --validation mine/in/dev.csv --test "
+    "mine/x_test.csv",
+    "train.csv a.csv": WRITE,
+    "test.csv dev.csv": WRITE,
     "train/a/1 train/b/1 docs/1": WRITE,
     "train/a/1 train/b/1 fold/a/1": WRITE,
 }

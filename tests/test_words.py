@@ -69,6 +69,15 @@ def test_ascii_is_split_as_in_a_text_with_other_letters(text):
     assert tokenise(text) == tokenise(f"{text} é")[:-1]
 
 
+@hypothesis.given(strategies.text() | TEXTS)
+def test_characters_are_words_that_a_vocabulary_can_hold(text):
+    result = words.tokenise_characters(text)
+    assert all(len(word) == 1 and word.encode() and not word.isspace() for word in result)
+    composed = unicodedata.normalize("NFC", text.encode(errors="ignore").decode())
+    assert "".join(result) == "␣".join(composed.split())
+    assert words.tokenise_characters(f" {text}\n") == result
+
+
 @pytest.mark.parametrize("part", ["<a b=c", "&#769;&#807;", "a\u200d", "\u0301\u0327", "日 "])
 def test_the_time_is_linear(part):
     start = time.perf_counter()
