@@ -122,7 +122,7 @@ def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(script):
     recipe = illustrate.NETWORKS.get(script, script)
     runs = reproduce.runs_to_show()[recipe]
     figure = reproduce.mean_and_deviation(runs).split(" (")[0]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("&nbsp;", " ")
     assert re.search(rf"^\| `{script}.py` \|.* {figure} ", readme, re.MULTILINE)
     assert f"Test accuracy {figure} %" in (ROOT / f"{script}.py").read_text(encoding="utf-8")
 
