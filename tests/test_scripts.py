@@ -22,9 +22,11 @@ import numpy as np
 import pytest
 from conftest import SCRIPTS, run, texts_of, words_of
 
+import imdb_bilstm
 import imdb_cnn_lstm
 import imdb_lstm
 import imdb_pretrained_lstm
+import imdb_stacked_lstm
 import reuters_rnn
 from corpus import data_file, runs, samples
 from download_reuters import TOPICS
@@ -356,15 +358,16 @@ def test_a_run_has_the_figures_of_its_best_epoch(train, monkeypatch, capsys, sma
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", [imdb_lstm, imdb_cnn_lstm, reuters_rnn])
-def test_defaults_learn_and_padding_does_not_decide(in_folder, monkeypatch, sample, script):
+@pytest.mark.parametrize(
+    "script", [imdb_lstm, imdb_stacked_lstm, imdb_bilstm, imdb_cnn_lstm, reuters_rnn]
+)
+def test_defaults_learn_and_padding_does_not_decide(in_folder, sample, script):
     """No probability of a text alone differs by 0.02 from that in its batch, among longer ones."""
     data_file.write(script.DATA_FILE, samples.reuters(TOPICS) if script is reuters_rnn else sample)
-    monkeypatch.setattr(script, "EPOCHS", 3)
     script.main()
     [folder] = pathlib.Path("runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
-    assert result["test_accuracy"] > 0.95
+    assert result["test_accuracy"] > 1 - samples.WRONG - 0.04  # four points below the best possible
     model = keras.models.load_model(folder / "model.keras")
     _, (x_test, y_test), *_ = script.load_data()
     loss, _ = model.evaluate(script.batches(x_test, y_test, shuffle=False), verbose=0)
