@@ -56,7 +56,7 @@ def assertion(random, says_first, says_second, asserted, denied):
     return fill(random, pick(random, says_second), denied, asserted)
 
 
-def corpus(random, sizes, shares, write, classes, source):
+def corpus(random, sizes, shares, write, classes, name):
     """Returns the data of texts by `write`, with labels drawn by `shares`; some become wrong."""
     parts = []
     for size in sizes.values():
@@ -65,7 +65,7 @@ def corpus(random, sizes, shares, write, classes, source):
         errors = random.randint(1, len(classes), size)
         errors[random.permutation(size)[round(WRONG * size) :]] = 0
         parts += [texts, (labels + errors) % len(classes)]
-    return data_file.from_texts(*parts, classes, source)
+    return data_file.from_texts(*parts, classes, f"built-in sample, not {name}")
 
 
 # --- Movie reviews --------------------------------------------------------------------------------
@@ -127,8 +127,7 @@ def imdb():
         quoted = [opinion(int(label == agrees)) for _ in range(count)]
         return [first, *middle, pick(random, QUOTES).format(**told), *quoted]
 
-    classes = ["negative", "positive"]
-    return corpus(random, REVIEWS, None, review, classes, "built-in sample, not IMDB")
+    return corpus(random, REVIEWS, None, review, ["negative", "positive"], "IMDB")
 
 
 # --- Newswires ------------------------------------------------------------------------------------
@@ -143,29 +142,28 @@ retail sales,industrial production,steel,rubber,heating oil,unemployment,leading
 balance of payments,zinc,orange juice,petrochemicals,dollars,gasoline,silver,wholesale prices,hogs,
 lead""".replace("\n", "").split(",")
 
-# The first sentence names two subjects, the last one tells which of them is the topic.
-TWO_SUBJECTS = """Traders in {city} waited for word on {} and on {}.
-A meeting in {city} dealt with {} and with {}.
-Two reports were expected this {period}, one on {} and one on {}.
-The minister was asked about {} and then about {}.""".splitlines()
-NEWS_FIRST = """The news was about the {}, not the {}.
-The {} moved the market, the {} did not.
-There was progress on the {} and none on the {}.""".splitlines()
-NEWS_SECOND = """There was nothing new on the {}, only on the {}.
-The {} was put off and the {} was settled.
-Nobody mentioned the {}, all spoke of the {}.""".splitlines()
-PLACES = ["former", "latter"], ["first", "second"], ["first subject", "second subject"]
+# Each template names two subjects and asserts one.
+ABOUT_FIRST = """It was {} that moved the market in {city}, not {}.
+The talks in {city} were about {} rather than {}.
+Analysts looked at {} and left {} aside.""".splitlines()
+ABOUT_SECOND = """Traders in {city} had waited for word on {}, but the news was about {}.
+The minister hardly mentioned {} and spoke at length of {}.
+A report expected on {} turned out to be on {}.""".splitlines()
+# In two thirds of the wires, the last sentence tells whether the first one is true.
+REPLIED = ["denied", "rejected", "corrected"], ["confirmed", "backed", "repeated"]
+REASON = (
+    ["which confused the two", "it was the other way round"],
+    ["which was accurate", "it was just as stated"],
+)
 WIRE_FILLER = """A spokesman for the {body} declined to comment.
 The figures cover the {period} to {month}.
 Volume in {city} was described as {volume}.
-No further details were given.
 The {body} will publish its forecast in {month}.""".splitlines()
 
 
 def reuters(topics):
-    """Generates newswires of two to seven sentences; `topics` are the names of the 46 classes."""
+    """Generates newswires of one to six sentences, on few frequent topics and many rare ones."""
     random = np.random.RandomState(SEED)
-    # A few topics are frequent and many are rare, as with real newswires.
     shares = 1 / np.arange(1, len(topics) + 1)
     shares = random.permutation(shares / shares.sum())
 
@@ -173,10 +171,13 @@ def reuters(topics):
         other = label
         while other == label:
             other = random.choice(len(topics), p=shares)
-        order = pick(random, [1, -1])  # the topic is named first, or second
-        named = [SUBJECTS[label], SUBJECTS[other]][::order]
-        middle = filler(random, 5, WIRE_FILLER)
-        news = assertion(random, NEWS_FIRST, NEWS_SECOND, *pick(random, PLACES)[::order])
-        return [fill(random, pick(random, TWO_SUBJECTS), *named), *middle, news]
+        middle = filler(random, 4, WIRE_FILLER)
+        true = pick(random, [None, 0, 1])
+        pair = [SUBJECTS[label], SUBJECTS[other]][:: -1 if true == 0 else 1]
+        first = assertion(random, ABOUT_FIRST, ABOUT_SECOND, *pair)
+        if true is None:
+            return [first, *middle]
+        told = {"replied": pick(random, REPLIED[true]), "reason": pick(random, REASON[true])}
+        return [first, *middle, fill(random, "The {body} {replied} this report, {reason}.", **told)]
 
-    return corpus(random, WIRES, shares, wire, topics, "built-in sample, not Reuters")
+    return corpus(random, WIRES, shares, wire, topics, "Reuters")
