@@ -21,7 +21,7 @@ of train. Keras's file does not: there validation accuracy is up to two points t
 
 The built-in sample is generated text, so that everything runs without a network. In most reviews,
 the first sentence ("I never agree with my brother") and the last ("My brother says: The plot was
-not dull, it was witty") decide the label together. 5 % of the labels are wrong. It shows what a
+not dull, it was superb") decide the label together. 5 % of the labels are wrong. It shows what a
 network can learn, not how accurate it is on real texts.
 """
 

@@ -75,7 +75,7 @@ REVIEWS = {"train": 6_000, "test": 2_000}
 BAD = """annoying awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy
 lifeless pointless predictable shallow silly slow stale tedious terrible weak""".split()
 GOOD = """amusing brilliant charming clever delightful excellent exciting fresh funny gripping
-honest lovely moving original perfect powerful superb tender thrilling touching witty""".split()
+honest lovely moving original perfect powerful superb tender thrilling touching wonderful""".split()
 
 # Each template has two opposite words and asserts one. Exchanging the two words changes the meaning
 # but not which words occur, so a bag of words cannot classify these texts.
