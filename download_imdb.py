@@ -19,8 +19,10 @@ IMDB has 25,000 training and 25,000 test reviews, half of them positive: Maas et
 Stanford's archive names the movie of each review, so that validation shares no movie with the rest
 of train. Keras's file does not: there validation accuracy is up to two points too high.
 
-The built-in sample is generated text, so that everything runs without a network. Only the order of
-its words decides the label. It shows that a network learns, not how accurate it is on real texts.
+The built-in sample is generated text, so that everything runs without a network. In most reviews,
+the first sentence ("I never agree with my brother") and the last ("My brother says: The plot was
+not dull, it was superb") decide the label together. 5 % of the labels are wrong. It shows what a
+network can learn, not how accurate it is on real texts.
 """
 
 import os

@@ -23,8 +23,9 @@ A known flaw is kept so that results are comparable: the text is the first body 
 975 newswires have no body and get that of the next newswire, which may have another topic. So the
 texts of 237 test wires are also in train, 126 of them only with other topics.
 
-The built-in sample is generated text, so that everything runs without a network. Its short wires
-name two topics, and only the order of the words decides which one they are about.
+The built-in sample is generated text, so that everything runs without a network. The first
+sentence of a wire names two topics, and the last one ("The news was about the latter, not the
+former") tells which one the wire is about. 5 % of the labels are wrong.
 """
 
 import os

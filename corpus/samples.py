@@ -1,121 +1,140 @@
 """The built-in samples: generated texts, so that everything runs without a network.
 
-In both, only the order of the words decides the label. They show that a network learns, not how
-well it reads.
+Two places of a text, often far apart, decide its label together, by the order of their words. Some
+labels are wrong. The samples show what a network can learn, not how well it reads real texts.
 """
-
-import functools
 
 import numpy as np
 
 from corpus import data_file
 
 SEED = 113
+WRONG = 0.05  # fraction of wrong labels, in train and in test: the best possible accuracy is 95 %
+
+WORDS = {
+    "body": "agency bank board bureau cabinet commission council ministry treasury union".split(),
+    "city": """Amsterdam Athens Berlin Boston Brussels Cairo Chicago Dublin Geneva Istanbul Lisbon
+    London Madrid Manila Milan Oslo Paris Rome Singapore Sydney Tokyo Toronto Vienna""".split(),
+    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "job": """baker banker captain clerk cook detective doctor driver farmer gardener judge lawyer
+    nurse painter pilot priest sailor singer soldier spy tailor teacher thief waiter""".split(),
+    "month": """January February March April May June July August September October November
+    December""".split(),
+    "name": """Alice Anna Arthur Clara David Edith Emma Frank George Grace Harry Helen Henry Jack
+    Julia Karl Laura Louis Maria Martin Nora Oscar Paul Peter Rosa Ruth Simon Victor""".split(),
+    "part": """acting cast dialogue direction ending film humour movie music pace photography plot
+    script soundtrack story""".split(),
+    "period": "month quarter season week year".split(),
+    "person": "aunt boss brother cousin daughter father friend mother sister son uncle".split(),
+    "place": """bakery castle cave cellar cottage desert factory farm forest garage harbour hospital
+    hotel house library monastery museum prison school station theatre town village""".split(),
+    "relative": "children class colleagues dentist family flatmate nephew niece parents".split(),
+    "thing": "bicycle camera coin diary hat key knife lamp letter map mirror piano ring".split(),
+    "volume": "heavy light moderate normal quiet record thin".split(),
+}
 
 
 def pick(random, items):
     return items[random.randint(len(items))]
 
 
-def add_filler(random, sentences, count, templates, words):
-    """Returns the sentences as one text, with `count` filled templates in between."""
-    for _ in range(count):
-        sentence = pick(random, templates).format(
-            **{name: pick(random, choice) for name, choice in words.items()}
-        )
-        sentences.insert(random.randint(len(sentences) + 1), sentence)
-    return " ".join(sentences)
+def fill(random, template, *pair, **chosen):
+    """Returns the template with the pair in place of {} and {}, a word in place of each name."""
+    return template.format(*pair, **{name: pick(random, WORDS[name]) for name in WORDS} | chosen)
+
+
+def filler(random, most, templates):
+    """Returns up to `most` sentences of different templates."""
+    count = random.randint(most + 1)
+    return [fill(random, template) for template in random.permutation(templates)[:count]]
+
+
+def assertion(random, says_first, says_second, asserted, denied):
+    """Returns a sentence from templates that assert the first of two words, or the second."""
+    if random.randint(2):
+        return fill(random, pick(random, says_first), asserted, denied)
+    return fill(random, pick(random, says_second), denied, asserted)
+
+
+def corpus(random, sizes, shares, write, classes, name):
+    """Returns the data of texts by `write`, with labels drawn by `shares`; some become wrong."""
+    parts = []
+    for size in sizes.values():
+        labels = random.choice(len(classes), p=shares, size=size)
+        texts = [" ".join(write(label)) for label in labels]
+        errors = random.randint(1, len(classes), size)
+        errors[random.permutation(size)[round(WRONG * size) :]] = 0
+        parts += [texts, (labels + errors) % len(classes)]
+    return data_file.from_texts(*parts, classes, f"built-in sample, not {name}")
 
 
 # --- Movie reviews --------------------------------------------------------------------------------
 
+# Test accuracy, %: imdb_lstm.py 95.0 (seeds 1, 3); seed 1: stacked, CNN-LSTM, GRU 95.0 each.
 REVIEWS = {"train": 6_000, "test": 2_000}
 
-GOOD = """brilliant charming clever delightful excellent fresh funny gripping honest lovely moving
-perfect powerful superb tender thrilling touching warm witty wonderful""".split()
-BAD = """awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy
-lifeless pointless predictable shallow silly tedious terrible weak""".split()
+BAD = """annoying awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy
+lifeless pointless predictable shallow silly slow stale tedious terrible weak""".split()
+GOOD = """amusing brilliant charming clever delightful excellent exciting fresh funny gripping
+honest lovely moving original perfect powerful superb tender thrilling touching wonderful""".split()
 
-GOOD_ADVERBS = ["beautifully", "brilliantly", "perfectly", "well"]
-BAD_ADVERBS = ["awkwardly", "badly", "poorly", "weakly"]
-
-# Each template has two opposite words and asserts one: the second or, in SAYS_FIRST, the first.
-# Exchanging the two words changes the label but not which words occur, so a bag of words cannot
-# classify these texts.
-SAYS_SECOND = [
-    "{The} was not {}, it was {}.",
-    "I had expected something {} and got something {}.",
-    "The critics call {the} {}, but I found it {}.",
-    "At first {the} seemed {}, yet in the end it was {}.",
-    "It is anything but {}, in fact it is {}.",
-    "{The} could have been {} but turned out {}.",
-    "Whoever told you that {the} is {} was wrong, because it is {}.",
-    "My sister said {} and I say {}.",
-]
-SAYS_SECOND_ADVERB = [
-    "{The} started {} but ended {}.",
-    "{The} began {}, yet it went on {}.",
-]
-SAYS_FIRST = [
-    "{The} was {}, not {}.",
-    "I found {the} {} and never {}.",
-    "It is a {} film rather than a {} one.",
-    "{The} is {}, whatever those who call it {} may say.",
-    "I would call {the} {} before I would call it {}.",
-    "{The} stayed {} where others become {}.",
-]
-SAYS_NOTHING = [
-    "I saw it on a {day} with my {person}.",
-    "It is set in a {place} by the sea.",
-    "The story follows a {person} who returns to a {place}.",
-    "It runs for about two hours.",
-    "My {person} fell asleep on the {day} after.",
-    "There is a long scene in a {place} near the middle.",
-    "The director made it for television.",
-    "We talked about it until {day}.",
-]
-THE = """acting,camera work,cast,dialogue,direction,ending,film,first half,humour,lead actor,movie,
-music,pace,plot,script,second half,soundtrack,story""".replace("\n", "").split(",")
-REVIEW_FILLERS = {
-    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
-    "person": """brother cousin daughter doctor father friend mother neighbour sister son teacher
-    uncle""".split(),
-    "place": """castle farm garden hotel house library prison school station theatre town
-    village""".split(),
-}
+# Each template has two opposite words and asserts one. Exchanging the two words changes the meaning
+# but not which words occur, so a bag of words cannot classify these texts.
+SAYS_FIRST = """The {part} was {}, not {}.
+I found the {part} {} and never {}.
+For me this film is {} rather than {}.
+The {part} is {}, whatever those who call it {} may say.
+The {part} stayed {} where others become {}.""".splitlines()
+SAYS_SECOND = """The {part} was not {}, it was {}.
+At first the {part} seemed {}, yet in the end it was {}.
+It is anything but {}, in fact it is {}.
+The {part} could have been {} but turned out {}.
+Whoever calls the {part} {} is wrong, because it is {}.""".splitlines()
+# In two thirds of the reviews, the first sentence tells whether to believe the person quoted at the
+# end. It has two words for that: word vectors, from counts, would not tell "never" from "always".
+TASTES = ["I {often} agree with my {person}, {why}.", "My {person} and I {often} agree, {why}."]
+OFTEN = "hardly never rarely seldom".split(), "always mostly often usually".split()
+WHY = (
+    ["our tastes are opposite", "we enjoy different films", "whose opinion I doubt"],
+    ["our tastes are alike", "we enjoy the same films", "whose opinion I trust"],
+)
+QUOTES = ["My {person} says:", "My {person} wrote:", "My {person} thinks:"]
+REVIEW_FILLER = """I saw it on a {day} in {month} with my {relative}.
+It is set in a {place} by the sea.
+The story follows a {job} who returns to a {place}.
+{name} plays a {job} from {city}.
+My {relative} fell asleep on the {day} after.
+There is a long scene in a {place} near the middle.
+The director made it for television in {month}.
+A {job} finds a {thing} and gives it to {name}.
+Most of it was shot in {city}.""".splitlines()
 
 
 def imdb():
-    """Generates movie reviews of one to eight sentences, one to four of which carry the label."""
+    """Generates movie reviews of one to nine sentences."""
     random = np.random.RandomState(SEED)
-    pick_one = functools.partial(pick, random)
 
-    def opinion(label):
-        templates = pick_one([SAYS_FIRST, SAYS_SECOND, SAYS_SECOND_ADVERB])
-        good, bad = (GOOD_ADVERBS, BAD_ADVERBS) if templates is SAYS_SECOND_ADVERB else (GOOD, BAD)
-        asserted, denied = (
-            (pick_one(good), pick_one(bad)) if label else (pick_one(bad), pick_one(good))
-        )
-        pair = (asserted, denied) if templates is SAYS_FIRST else (denied, asserted)
-        subject = pick_one(THE)
-        return pick_one(templates).format(*pair, the=f"the {subject}", The=f"The {subject}")
+    def opinion(good):
+        words = pick(random, BAD), pick(random, GOOD)
+        return assertion(random, SAYS_FIRST, SAYS_SECOND, words[good], words[not good])
 
     def review(label):
-        sentences = [opinion(label) for _ in range(random.randint(1, 5))]
-        return add_filler(random, sentences, random.randint(0, 5), SAYS_NOTHING, REVIEW_FILLERS)
+        middle, count = filler(random, 6, REVIEW_FILLER), random.randint(1, 3)
+        agrees = pick(random, [None, 0, 1])
+        if agrees is None:
+            return middle + [opinion(label) for _ in range(count)]
+        told = {"person": pick(random, WORDS["person"]), "often": pick(random, OFTEN[agrees])}
+        first = fill(random, pick(random, TASTES), why=pick(random, WHY[agrees]), **told)
+        quoted = [opinion(int(label == agrees)) for _ in range(count)]
+        return [first, *middle, pick(random, QUOTES).format(**told), *quoted]
 
-    labels = {part: random.randint(2, size=size) for part, size in REVIEWS.items()}
-    train, test = ([review(label) for label in labels[part]] for part in labels)
-    classes = ["negative", "positive"]
-    return data_file.from_texts(
-        train, labels["train"], test, labels["test"], classes, "built-in sample, not IMDB"
-    )
+    return corpus(random, REVIEWS, None, review, ["negative", "positive"], "IMDB")
 
 
 # --- Newswires ------------------------------------------------------------------------------------
 
+# Test accuracy of reuters_rnn.py, seed 1: 90.5 %.
 WIRES = {"train": 4_000, "test": 1_000}
-
 # What the newswires of each topic are about, in the order of the labels.
 SUBJECTS = """cocoa,grain,vegetable oil,earnings,takeovers,wheat,copper,housing,money supply,coffee,
 sugar,trade,reserves,shipping,cotton,meat,crude oil,natural gas,consumer prices,currencies,
@@ -124,60 +143,41 @@ retail sales,industrial production,steel,rubber,heating oil,unemployment,leading
 balance of payments,zinc,orange juice,petrochemicals,dollars,gasoline,silver,wholesale prices,hogs,
 lead""".replace("\n", "").split(",")
 
-# Each template names two subjects and asserts one: the second, or the first.
-ABOUT_SECOND = [
-    "Traders had waited for word on {}, but the news was about {}.",
-    "The minister hardly mentioned {} and spoke at length of {}.",
-    "It was not {} that moved the market, it was {}.",
-    "Instead of {} the talks turned to {}.",
-    "A report expected on {} turned out to be on {}.",
-]
-ABOUT_FIRST = [
-    "It was {} that moved the market, not {}.",
-    "The talks were about {} rather than {}.",
-    "The minister spoke at length of {} and hardly mentioned {}.",
-    "Analysts looked at {} and left {} aside.",
-]
-ABOUT_NOTHING = [
-    "A spokesman in {place} declined to comment.",
-    "The figures cover the {period}.",
-    "Volume in {place} was described as {volume}.",
-    "No further details were given.",
-]
-WIRE_FILLERS = {
-    "place": "Chicago Frankfurt London Paris Singapore Sydney Tokyo Washington Zurich".split(),
-    "period": "month quarter week year".split(),
-    "volume": "heavy light moderate thin".split(),
-}
+ABOUT_FIRST = """It was {} that moved the market in {city}, not {}.
+The talks in {city} were about {} rather than {}.
+Analysts looked at {} and left {} aside.""".splitlines()
+ABOUT_SECOND = """Traders in {city} had waited for word on {}, but the news was about {}.
+The minister hardly mentioned {} and spoke at length of {}.
+A report expected on {} turned out to be on {}.""".splitlines()
+# In two thirds of the wires, the last sentence tells whether the first one is true.
+REPLIED = ["denied", "rejected", "corrected"], ["confirmed", "backed", "repeated"]
+REASON = (
+    ["which confused the two", "it was the other way round"],
+    ["which was accurate", "it was just as stated"],
+)
+WIRE_FILLER = """A spokesman for the {body} declined to comment.
+The figures cover the {period} to {month}.
+Volume in {city} was described as {volume}.
+The {body} will publish its forecast in {month}.""".splitlines()
 
 
 def reuters(topics):
-    """Generates newswires of one to seven sentences on one topic each, which also name another one.
-
-    Args: `topics`, the names of the 46 classes.
-    """
+    """Generates newswires of one to six sentences, on few frequent topics and many rare ones."""
     random = np.random.RandomState(SEED)
-    # A few topics are frequent and many are rare, as with real newswires.
-    shares = 1 / np.arange(4, len(topics) + 4)
+    shares = 1 / np.arange(1, len(topics) + 1)
     shares = random.permutation(shares / shares.sum())
-    pick_one = functools.partial(pick, random)
 
     def wire(label):
         other = label
         while other == label:
             other = random.choice(len(topics), p=shares)
-        sentences = []
-        for _ in range(random.randint(1, 4)):
-            if random.randint(2):
-                sentences.append(pick_one(ABOUT_FIRST).format(SUBJECTS[label], SUBJECTS[other]))
-            else:
-                sentences.append(pick_one(ABOUT_SECOND).format(SUBJECTS[other], SUBJECTS[label]))
-        return add_filler(random, sentences, random.randint(0, 3), ABOUT_NOTHING, WIRE_FILLERS)
+        middle = filler(random, 4, WIRE_FILLER)
+        true = pick(random, [None, 0, 1])
+        pair = [SUBJECTS[label], SUBJECTS[other]][:: -1 if true == 0 else 1]
+        first = assertion(random, ABOUT_FIRST, ABOUT_SECOND, *pair)
+        if true is None:
+            return [first, *middle]
+        told = {"replied": pick(random, REPLIED[true]), "reason": pick(random, REASON[true])}
+        return [first, *middle, fill(random, "The {body} {replied} this report, {reason}.", **told)]
 
-    labels = random.choice(len(topics), p=shares, size=sum(WIRES.values()))
-    texts = [wire(label) for label in labels]
-    cut = WIRES["train"]
-    source = "built-in sample, not Reuters"
-    return data_file.from_texts(
-        texts[:cut], labels[:cut], texts[cut:], labels[cut:], topics, source
-    )
+    return corpus(random, WIRES, shares, wire, topics, "Reuters")

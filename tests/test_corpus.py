@@ -7,9 +7,12 @@ from unittest import mock
 import numpy as np
 import pytest
 from conftest import texts_of
-from sklearn import linear_model
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from corpus import DataError, data_file, samples, vectors
+from download_reuters import TOPICS
 
 # --- Vectors ---
 
@@ -160,12 +163,23 @@ def test_nothing_is_unpickled(in_folder):
 
 
 def test_a_bag_of_words_does_not_learn_the_sample(sample):
-    size = sample["x_train"].max() + 1
     train, test = (
-        np.array([np.bincount(text, minlength=size) for text in texts_of(sample, part)])
-        for part in ("train", "test")
+        [list(map(str, x)) for x in texts_of(sample, part)] for part in ("train", "test")
     )
-    model = linear_model.LogisticRegression(max_iter=300).fit(train, sample["y_train"])
-    assert model.score(test, sample["y_test"]) < 0.7
+    model = make_pipeline(TfidfVectorizer(analyzer=list), LogisticRegression(max_iter=300))
+    assert model.fit(train, sample["y_train"]).score(test, sample["y_test"]) < 0.6
     assert len(train) == 6_000 and len(test) == 2_000
     assert abs(sample["y_train"].mean() - 0.5) < 0.03 and len(set(samples.SUBJECTS)) == 46
+
+
+@pytest.mark.parametrize("make", [samples.imdb, lambda: samples.reuters(TOPICS)])
+def test_five_percent_of_the_samples_labels_are_wrong(monkeypatch, make):
+    monkeypatch.setattr(data_file, "from_texts", lambda *arguments: arguments)
+    x_train, y_train, x_test, y_test, *_ = make()
+    monkeypatch.setattr(samples, "WRONG", 0)
+    right = make()
+    assert (x_train, x_test) == (right[0], right[2])
+    for labels, others in (y_train, right[1]), (y_test, right[3]):
+        assert (labels != others).sum() == 0.05 * len(labels)
+    counts = np.bincount(y_train)
+    assert len(counts) == 2 or len(counts) == 46 and counts.max() > 30 * counts.min() > 0

@@ -191,7 +191,7 @@ def test_probabilities_are_those_of_the_training_run(classifier, data, monkeypat
 
 
 def test_a_probability_does_not_depend_on_other_texts_nor_on_what_is_cut(classifier):
-    end = "my " * 23 + "the film began badly but ended well"  # as many words as are read
+    end = "my " * 23 + "the film was funny rather than dull"  # as many words as are read
     texts = [TEXT, "dull", "i " * 100_000 + end, "film " + end, *[TEXT.upper()] * 40]
     first, _, long, short, *others = predict.answer(classifier, texts)
     [alone] = predict.answer(classifier, (text for text in [TEXT]))
@@ -201,7 +201,7 @@ def test_a_probability_does_not_depend_on_other_texts_nor_on_what_is_cut(classif
 
 
 def test_after_each_known_word_is_the_probability_of_the_text_up_to_it(classifier):
-    words = "the film started badly and had a charming end".split()
+    words = "at first the film seemed dull and in the end charming".split()
     [each] = predict.answer(classifier, [" qwertz ".join(["", *words])], with_words=True)
     texts = [" ".join(words[: end + 1]) for end in range(len(words))]
     expected = [one["probabilities"][each["class"]] for one in predict.answer(classifier, texts)]

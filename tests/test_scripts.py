@@ -22,9 +22,11 @@ import numpy as np
 import pytest
 from conftest import SCRIPTS, run, texts_of, words_of
 
+import imdb_bilstm
 import imdb_cnn_lstm
 import imdb_lstm
 import imdb_pretrained_lstm
+import imdb_stacked_lstm
 import reuters_rnn
 from corpus import data_file, runs, samples
 from download_reuters import TOPICS
@@ -303,8 +305,8 @@ def test_the_same_seed_gives_the_same_figures(train):
 
 
 def test_a_run_has_the_figures_of_its_best_epoch(train, monkeypatch, capsys, small_sample):
-    """Id 10 decides the label, except in a third of validation, so that its loss rises again."""
-    labels = np.array([10 in text for text in texts_of(small_sample, "train")], dtype="int64")
+    """Id 13 decides the label, except in a third of validation, so that its loss rises again."""
+    labels = np.array([13 in text for text in texts_of(small_sample, "train")], dtype="int64")
     labels[:120:3] ^= 1
     data = small_sample | {"y_train": labels}
     data_file.write("data/imdb.npz", data)
@@ -356,15 +358,17 @@ def test_a_run_has_the_figures_of_its_best_epoch(train, monkeypatch, capsys, sma
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", [imdb_lstm, imdb_cnn_lstm, reuters_rnn])
-def test_defaults_learn_and_padding_does_not_decide(in_folder, monkeypatch, sample, script):
+@pytest.mark.parametrize(
+    "script", [imdb_lstm, imdb_stacked_lstm, imdb_bilstm, imdb_cnn_lstm, reuters_rnn]
+)
+def test_defaults_learn_and_padding_does_not_decide(in_folder, sample, script):
     """No probability of a text alone differs by 0.02 from that in its batch, among longer ones."""
     data_file.write(script.DATA_FILE, samples.reuters(TOPICS) if script is reuters_rnn else sample)
-    monkeypatch.setattr(script, "EPOCHS", 3)
     script.main()
     [folder] = pathlib.Path("runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
-    assert result["test_accuracy"] > 0.95
+    gap = 0.1 if script is reuters_rnn else 0.04  # to the best possible accuracy
+    assert result["test_accuracy"] > 1 - samples.WRONG - gap
     model = keras.models.load_model(folder / "model.keras")
     _, (x_test, y_test), *_ = script.load_data()
     loss, _ = model.evaluate(script.batches(x_test, y_test, shuffle=False), verbose=0)
