@@ -3,13 +3,14 @@
     python -m experiments.illustrate                all parts, in about ten minutes
     python -m experiments.illustrate runs figures   these parts
 
-runs      shapes, probabilities after each word, hidden states, memory: from the newest finished run
-          of each IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py:
-          with data/fasttext.256d.vec)
+runs      probabilities after each word, hidden states, memory: from the newest finished run of each
+          IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py: with
+          data/fasttext.256d.vec)
 figures   test accuracies and curves from results/runs.jsonl; trains `overfit` if it is not there
 toy       accuracy and gradients of small networks on a task of their own, which are trained here
 
-A table stands in the page between <!-- NAME --> and <!-- end -->. docs/*.svg are drawn by hand.
+What it writes stands in the page between <!-- NAME --> and <!-- end -->. docs/*.svg are drawn by
+hand.
 """
 
 import collections
@@ -30,12 +31,8 @@ from predict import Classifier, answer
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = "SimpleRNN", "GRU", "LSTM"
-CODED = "A comedy, never a snoozefest."  # the last word is rare: id 2
 PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
-REVIEW = (
-    "The first half hour is slow and the jokes are flat, but then the story comes alive and the "
-    "ending is wonderful."
-)
+REVIEW = "The first half hour is slow and the jokes are flat, but the ending is wonderful."
 UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
@@ -83,32 +80,11 @@ def fill(name, text):
 # --- Runs -----------------------------------------------------------------------------------------
 
 
-def padded(classifier, text):
-    """Returns the known words of a text, the start first, and its ids, padded: (1, time)."""
-    words = [word for word in classifier.split(text) if word in classifier.ids]
-    return ["start", *words], classifier.pad([classifier.encode(words)])
-
-
-def shapes(classifier):
-    """Writes the ids of a text, and each layer's output shape and parameters."""
-    words, ids = padded(classifier, CODED)
-    zeros = ids.size - len(words)
-    row = ["ids", " ".join("0" * zeros), *ids[0, zeros:]]
-    fill("ids", tools.table(["words", "padding", *words], [row]))
-    rows, output = [["ids", "(batch, time)", ids.shape, ""]], ids
-    for layer in classifier.model.layers:
-        output = layer(output)
-        sizes = ["time" if size is None else str(size) for size in layer.output.shape[1:]]
-        shape = f"({', '.join(['batch', *sizes])})"
-        count = f"{layer.count_params():,}"
-        rows.append([f"`{type(layer).__name__}`", shape, tuple(output.shape), count])
-    fill("shapes", tools.table(["layer", "output", "of this text", "parameters"], rows))
-
-
 def hidden_states(classifier):
     """Draws the hidden state of the LSTM's first units after each word."""
-    words, ids = padded(classifier, REVIEW)
-    words = ["padding"] * (ids.size - len(words)) + words
+    words = [word for word in classifier.split(REVIEW) if word in classifier.ids]
+    ids = classifier.pad([classifier.encode(words)])
+    words = [*["padding"] * (ids.size - len(words) - 1), "start", *words]
     embedding, _, lstm, *_ = classifier.model.layers
     states = np.asarray(lstm(embedding(ids)))[0, :, :UNITS_SHOWN].T
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
@@ -121,7 +97,8 @@ def hidden_states(classifier):
     figure.colorbar(image, label="hidden state")
     figure.savefig(DOCS / "hidden_states.png", dpi=120)
     plt.close(figure)
-    best = [f"“{word}”: {states[:, words.index(word)].argmax() + 1}" for word in WORDS_SHOWN]
+    shown = [word for word in WORDS_SHOWN if word in words]
+    best = [f"“{word}”: {states[:, words.index(word)].argmax() + 1}" for word in shown]
     early = np.flatnonzero(states.argmax(axis=1) < words.index("start")) + 1
     text = f"The unit with the highest value at {', at '.join(best)}. Units with their maximum in "
     fill("hidden", f"{text}the padding: {', '.join(map(str, early)) or 'none'}.")
@@ -174,8 +151,8 @@ def draw_runs():
         run = reproduce.read_run(networks[script].folder)
         if (run["recipe"], run["seed"]) != (recipe, 1):
             raise DataError(f"{networks[script].folder} is not a run of {recipe} with seed 1")
-    for part in shapes, hidden_states, memory:
-        part(networks["imdb_lstm"])
+    hidden_states(networks["imdb_lstm"])
+    memory(networks["imdb_lstm"])
     reading(networks)
 
 

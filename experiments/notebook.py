@@ -1,7 +1,7 @@
 """Writes imdb_lstm.py into docs/imdb_lstm.ipynb, each part into the cell whose id is its name.
 
-    python -m experiments.notebook          without outputs
-    python -m experiments.notebook --run    runs the notebook in docs/ and keeps the outputs
+    python -m experiments.notebook          without running it: its outputs stay
+    python -m experiments.notebook --run    runs it, with new outputs
 
 Parts: `constants`, all before the functions; the functions; `gru`, build_model with a GRU. The
 other cells are edited in the notebook.
@@ -38,18 +38,17 @@ def readable(outputs):
 
 def main(arguments=None):
     parser = cli.parser(__doc__, prog="python -m experiments.notebook")
-    parser.add_argument("--run", action="store_true", help="run it and keep the outputs")
+    parser.add_argument("--run", action="store_true", help="run it in docs/, with new outputs")
     options = cli.parse(parser, arguments)
     notebook, texts = nbformat.read(PATH, 4), parts()
-    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in codes:
-        cell |= {"source": texts.get(cell.id, cell.source), "outputs": []}
+    for cell in notebook.cells:
+        cell.source = texts.get(cell.id, cell.source)
     if options.run:
         place = {"metadata": {"path": str(PATH.parent)}}
         nbclient.NotebookClient(notebook, timeout=None, resources=place).execute()
-    for cell in codes:
-        cell |= {"outputs": readable(cell.outputs), "execution_count": None, "metadata": {}}
-    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        for cell in [cell for cell in notebook.cells if cell.cell_type == "code"]:
+            cell |= {"outputs": readable(cell.outputs), "execution_count": None, "metadata": {}}
+        notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(notebook, PATH)
     print(f"written: {PATH}")
 
