@@ -32,7 +32,7 @@ DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = "SimpleRNN", "GRU", "LSTM"
 PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
-REVIEW = "The first half hour is slow and the jokes are flat, but the ending is wonderful."
+REVIEW = "The first half is slow and the jokes are flat, but the ending is wonderful."
 UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
@@ -40,6 +40,7 @@ TABLES = {  # recipes, each followed by what the page calls it
     "units": "units_1 1 unit, units_8 8 units, imdb_lstm 64 units, units_128 128 units",
     "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, imdb_lstm maximum over time",
+    "clipping": "brownlee no",
     "directions": "imdb_lstm one, units_128 one with 128 units, imdb_bilstm both with 128 each, "
     "reuters_one_way one, reuters_rnn both",
     "layers": "imdb_lstm one, imdb_stacked_lstm two, reuters_rnn one, reuters_two_layers two",
@@ -49,8 +50,8 @@ TABLES = {  # recipes, each followed by what the page calls it
 RESETS = {  # after how many words the state is zero again
     "state kept to the end of the text (the default)": None,
     "the same, maximum without the padding": None,
-    "state set to zero every 20 words": 20,
-    "every 5 words": 5,
+    "state set to zero every 50 words": 50,
+    "every 10 words": 10,
     "every word": 1,
 }
 # The toy task: the first id, 0 or 1, is the class, the others are random.
@@ -98,10 +99,10 @@ def hidden_states(classifier):
     figure.savefig(DOCS / "hidden_states.png", dpi=120)
     plt.close(figure)
     shown = [word for word in WORDS_SHOWN if word in words]
-    best = [f"“{word}”: {states[:, words.index(word)].argmax() + 1}" for word in shown]
+    best = [f"at “{word}” unit {states[:, words.index(word)].argmax() + 1}" for word in shown]
     early = np.flatnonzero(states.argmax(axis=1) < words.index("start")) + 1
-    text = f"The unit with the highest value at {', at '.join(best)}. Units with their maximum in "
-    fill("hidden", f"{text}the padding: {', '.join(map(str, early)) or 'none'}.")
+    text = f"Of these units, the highest is {', '.join(best)}. With the maximum in the padding: "
+    fill("hidden", f"{text}{', '.join(map(str, early)) or 'none'}.")
 
 
 def memory(classifier):

@@ -1,6 +1,5 @@
 """docs/: the page's code against Keras, its pictures, tables and length; the notebook."""
 
-import itertools
 import pathlib
 import re
 import runpy
@@ -10,7 +9,7 @@ import keras
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, SCRIPTS
+from conftest import ROOT, SCRIPTS, words_of
 from keras import layers
 
 import imdb_lstm
@@ -86,7 +85,7 @@ def test_pictures_exist_and_are_small():
         assert (ROOT / picture).stat().st_size < 200_000
 
 
-@pytest.mark.parametrize("path", PATH.parent.glob("*.svg"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(PATH.parent.glob("*.svg")), ids=lambda path: path.name)
 def test_each_colour_of_a_drawing_has_another_in_dark_mode(path):
     text = path.read_text(encoding="utf-8")
     light, style, drawing = re.split("<style>@media .prefers-color-scheme: dark.|</style>", text)
@@ -105,12 +104,29 @@ def test_the_drawing_of_one_layer_has_the_words_and_ids_of_the_table():
     assert f"{count} steps" in texts and f">1 … {count}<" in drawing and f">{total}<" in drawing
 
 
-def test_the_tables_of_ids_and_layers_are_those_of_imdb_lstm():
-    """Ids: where data/imdb.npz exists."""
-    (*_, zeros, _), (words, ids) = (
-        PAGE,
-        re.findall(r"^\| (?:words|ids) \| (.*) \|$", PAGE, re.M)[:2],
-    )
+def test_the_table_of_layers_is_that_of_imdb_lstm():
+    output = np.zeros((1, 16), dtype="int32")
+    rows = ["| ids | (batch, time) | (1, 16) |  |"]
+    for layer in imdb_lstm.build_model(np.zeros((0, 1))).layers:
+        output = layer(output)
+        sizes = ", ".join(str(size or "time") for size in layer.output.shape[1:])
+        row = f"`{type(layer).__name__}`", f"(batch, {sizes})", tuple(output.shape)
+        rows.append(f"| {' | '.join(map(str, row))} | {layer.count_params():,} |")
+    assert "\n".join(rows) in PAGE
+    texts = 25_000 - round(25_000 * imdb_lstm.VALIDATION_SIZE)
+    size = imdb_lstm.BATCH_SIZE
+    assert f"{texts:,} texts in {-(-texts // size)} batches of {size}." in " ".join(PAGE.split())
+
+
+def test_the_ids_of_the_page_are_those_of_imdb():
+    path = ROOT / "data" / "imdb.npz"
+    if not path.exists() or "not IMDB" in data_file.about_of(np.load(path))["source"]:
+        pytest.skip("there is no data/imdb.npz of IMDB")
+    words, ids = re.findall(r"^\| (?:words|ids) \| .*? \| (.*) \|$", PAGE, re.MULTILINE)[:2]
+    numbers = {word: number for number, word in enumerate(words_of(np.load(path)), 4)}
+    numbers |= {"start": 1}
+    expected = [n if n < imdb_lstm.VOCAB_SIZE else 2 for n in map(numbers.get, words.split(" | "))]
+    assert list(map(int, ids.split(" | "))) == expected
 
 
 def test_the_page_names_the_settings_of_the_toy_task():
@@ -125,20 +141,21 @@ def test_the_page_names_the_settings_of_the_toy_task():
 
 def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
     """By which the norm of the gradient falls from a word to the one before, mean over seeds."""
-    text = " ".join(PAGE.split())
-    factors = {}
-    for cell, opened in itertools.product(illustrate.CELLS, (False, True)):
+
+    def factor(cell, opened=False):
         ratios = []
-        for seed in illustrate.SEEDS if cell != "SimpleRNN" or not opened else ():
+        for seed in illustrate.SEEDS:
             keras.utils.set_random_seed(seed)
             ids = np.random.default_rng(seed).integers(2, illustrate.VOCABULARY, (64, 60))
             norms = illustrate.gradients(illustrate.toy_model(cell, "last", opened), ids)
             ratios.append((norms[50] / norms[10]) ** (1 / 40))
-        factors[cell + "_open" * opened] = np.mean(ratios or [0])
-    sentence = "the factors in the first panel are {GRU:.2f} and {LSTM:.2f}. "
-    sentence += "`SimpleRNN` ({SimpleRNN:.2f}) starts"
-    assert sentence.format(**factors) in text
-    assert "factors are then {GRU_open:.3f} and {LSTM_open:.3f} (second".format(**factors) in text
+        return np.mean(ratios)
+
+    text = " ".join(PAGE.split())
+    sentence = f"the factors in the first panel are {factor('GRU'):.2f} and {factor('LSTM'):.2f}. "
+    assert f"{sentence}`SimpleRNN` ({factor('SimpleRNN'):.2f}) starts" in text
+    for cell in "GRU", "LSTM":
+        assert f"factors are then {factor(cell, opened=True):.3f} in both" in text
 
 
 def test_each_exercise_is_an_edit_of_the_script_that_builds_a_model():
@@ -224,7 +241,7 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
         monkeypatch.setattr(illustrate, name, value)
     illustrate.main(["runs", "toy"])
     page = illustrate.PAGE.read_text(encoding="utf-8")
-    assert re.search(r"\| every word \| \d+\.\d \|", page) and "at “wonderful”: " in page
+    assert re.search(r"\| every word \| \d+\.\d \|", page) and "at “wonderful” unit " in page
     assert "| last output, gates start open | `LSTM` | " in page
     assert "| `imdb_lstm.py` | " in page and "`imdb_bilstm.py` | " not in page
     for name in "reading", "hidden_states", "gradients":
