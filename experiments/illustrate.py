@@ -37,11 +37,11 @@ UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
 TABLES = {  # recipes, each followed by what the page calls it
-    "units": "units_1 1 unit, units_8 8 units, imdb_lstm 64 units, units_128 128 units",
+    "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
     "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, imdb_lstm maximum over time",
     "clipping": "brownlee no",
-    "directions": "imdb_lstm one, units_128 one with 128 units, imdb_bilstm both with 128 each, "
+    "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
     "reuters_one_way one, reuters_rnn both",
     "layers": "imdb_lstm one, imdb_stacked_lstm two, reuters_rnn one, reuters_two_layers two",
     "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
@@ -264,7 +264,7 @@ def draw_toy():
         curves[way, cell] = [np.mean(each, axis=0) for each in both]  # of the longest texts
         rows.append(row)
         print(*row, flush=True)
-    fill("toy", tools.table(["pooling, training", "layer", *(f"{n} words" for n in WORDS)], rows))
+    fill("toy", tools.table(["training", "layer", *(f"{n} words" for n in WORDS)], rows))
     last, shorter, opened, maximum = WAYS
     panels = {"last output,\nat initialisation": (last, 0)}
     panels["last output, gates that start\nopen, at initialisation"] = opened, 0

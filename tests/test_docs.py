@@ -167,9 +167,10 @@ def test_each_exercise_is_an_edit_of_the_script_that_builds_a_model():
         assert text.count(old) == 1, old
         module = {"__name__": "edited"}
         exec(text.replace(old, new), module)
-        module["VOCAB_SIZE"], vectors = 50, np.zeros((50, 128))
-        model, x = module["build_model"](vectors), [np.arange(1, 9, dtype="int32")] * 4
-        assert len(model.fit(module["batches"](x, np.array([0, 1, 0, 1])), verbose=0).epoch) == 1
+        module["VOCAB_SIZE"] = 50
+        texts, labels = [np.arange(1, 9, dtype="int32")] * 4, np.zeros(4)
+        [(ids, _)] = module["batches"](texts, labels)
+        assert module["build_model"](np.zeros((50, 128)))(ids).shape == (4, 1)
 
 
 def test_sections_that_scripts_name_exist():
