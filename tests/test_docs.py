@@ -134,7 +134,7 @@ def test_the_page_names_the_settings_of_the_toy_task():
     assert (
         f"Networks of {illustrate.UNITS} units were trained on at most {illustrate.STEPS}" in text
     )
-    assert f"batches of {illustrate.BATCH_SIZE} texts." in text
+    assert f"batches of {illustrate.BATCH_SIZE} texts," in text
     heads = "".join(f" | {words} words" for words in illustrate.WORDS)
     assert f"| layer{heads} |" in text
 
