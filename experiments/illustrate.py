@@ -40,7 +40,6 @@ TABLES = {  # recipes, each followed by what the page calls it
     "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
     "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, imdb_lstm maximum over time",
-    "clipping": "brownlee no",
     "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
     "reuters_one_way one, reuters_rnn both",
     "layers": "imdb_lstm one, imdb_stacked_lstm two, reuters_rnn one, reuters_two_layers two",

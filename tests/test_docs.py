@@ -158,6 +158,11 @@ def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
         assert f"factors are then {factor(cell, opened=True):.3f} in both" in text
 
 
+def test_the_page_has_the_accuracies_without_clipping():
+    accuracies = [100 * run["test_accuracy"] for run in reproduce.runs_to_show()["brownlee"]]
+    assert f"reaches from {min(accuracies):.0f} to {max(accuracies):.0f} %:" in PAGE
+
+
 def test_each_exercise_is_an_edit_of_the_script_that_builds_a_model():
     text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
     exercises = re.findall(r"^\d\. .*?(?=^\d\. |^$)", PAGE, re.MULTILINE | re.DOTALL)
