@@ -269,14 +269,15 @@ def draw_toy():
     panels["last output, gates that start\nopen, at initialisation"] = opened, 0
     panels["last output, trained on\nshorter texts too"] = shorter, 1
     panels["maximum over time,\nat initialisation"] = maximum, 0
-    with plots.plot(DOCS / "gradients", (10.5, 3.6), 4) as axes_of_panels:
+    with plots.plot(DOCS / "gradients", (9.6, 3.2), 4) as axes_of_panels:
         for axes, (title, (way, when)) in zip(axes_of_panels, panels.items()):
             for number, cell in enumerate(CELLS):
                 if (way, cell) in curves:
                     curve = np.maximum(curves[way, cell][when], 1e-99)
-                    axes.plot(curve, label=cell, color=f"C{number}")
-            axes.set(xlabel="distance from the last word", yscale="log", ylim=(1e-16, 100))
-            axes.set_title(title, fontsize=10)
+                    label = cell if axes is axes_of_panels[-1] else None
+                    axes.plot(curve, label=label, color=f"C{number}")
+            axes.set(xlabel="distance from last word", yscale="log", ylim=(1e-16, 100))
+            axes.set_title(title, fontsize=9)
         axes_of_panels[0].set_ylabel("norm of the gradient")
 
 

@@ -44,8 +44,8 @@ def main(arguments=None):
     for cell in notebook.cells:
         cell.source = texts.get(cell.id, cell.source)
     if options.run:
-        place = {"metadata": {"path": str(PATH.parent)}}
-        nbclient.NotebookClient(notebook, timeout=None, resources=place).execute()
+        place, limits = {"metadata": {"path": str(PATH.parent)}}, {"startup_timeout": 600}
+        nbclient.NotebookClient(notebook, timeout=None, resources=place, **limits).execute()
         for cell in [cell for cell in notebook.cells if cell.cell_type == "code"]:
             cell |= {"outputs": readable(cell.outputs), "execution_count": None, "metadata": {}}
         notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
