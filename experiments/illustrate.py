@@ -3,16 +3,19 @@
     python -m experiments.illustrate                all parts, in about ten minutes
     python -m experiments.illustrate runs figures   these parts
 
-runs      shapes, probabilities after each word, hidden states: from the newest finished run of each
-          IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py:
-          with data/fasttext.256d.vec)
+runs      probabilities after each word, hidden states, memory: from the newest finished run of each
+          IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py: with
+          data/fasttext.256d.vec)
 figures   test accuracies and curves from results/runs.jsonl; trains `overfit` if it is not there
 toy       accuracy and gradients of small networks on a task of their own, which are trained here
 
-A table stands in the page between <!-- NAME --> and <!-- end -->. docs/*.svg are drawn by hand.
+What it writes stands in the page between <!-- NAME --> and <!-- end -->. docs/*.svg are drawn by
+hand.
 """
 
+import collections
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -22,41 +25,45 @@ from matplotlib import pyplot as plt
 
 from corpus import DataError, cli
 from experiments import plots, reproduce, tools
-from experiments.recipes import IMDB_SCRIPTS
+from experiments.recipes import IMDB_SCRIPTS, RECIPES
 from predict import Classifier, answer
 
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
-CELLS = {"SimpleRNN": "n(m + n + 1)", "GRU": "3n(m + n + 2)", "LSTM": "4n(m + n + 1)"}
-CODED = "A comedy, never a snoozefest."  # the last word is rare: id 2
+CELLS = "SimpleRNN", "GRU", "LSTM"
 PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
-REVIEW = (
-    "The first half hour is slow and the jokes are flat, but then the story comes alive and the "
-    "ending is wonderful."
-)
-UNITS_SHOWN = 20
+REVIEW = "The first half is slow and the jokes are flat, but the ending is wonderful."
+UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
-TABLES = {  # recipes
-    "units": "units_1 units_8 imdb_lstm units_128",
-    "cells": "cell_simplernn reuters_rnn cell_lstm",
-    "pooling": "last_output imdb_lstm",
-    "directions": "imdb_lstm units_128 imdb_bilstm reuters_one_way reuters_rnn",
-    "stacking": "imdb_lstm imdb_stacked_lstm reuters_rnn reuters_two_layers",
-    "convolution": "imdb_lstm imdb_cnn_lstm reuters_rnn reuters_convolution",
-    "dropout": "overfit imdb_lstm",
+TABLES = {  # recipes, each followed by what the page calls it
+    "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
+    "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
+    "pooling": "last_output last output, imdb_lstm maximum over time",
+    "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
+    "reuters_one_way one, reuters_rnn both",
+    "layers": "imdb_lstm one, imdb_stacked_lstm two, reuters_rnn one, reuters_two_layers two",
+    "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
+    "dropout": "overfit without dropout, imdb_lstm with dropout",
+}
+RESETS = {  # after how many words the state is zero again
+    "state kept to the end of the text (the default)": None,
+    "the same, maximum without the padding": None,
+    "state set to zero every 50 words": 50,
+    "every 10 words": 10,
+    "every word": 1,
 }
 # The toy task: the first id, 0 or 1, is the class, the others are random.
 WORDS = 10, 50, 200
-WAYS = {  # pooling, and whether texts are as short as 2 words
-    "last, texts of this length": ("last", False),
-    "last, texts up to this length": ("last", True),
-    "max, texts of this length": ("max", False),
+WAYS = {  # pooling, whether texts are as short as 2 words, whether gates start open
+    "last output": ("last", False, False),
+    "last output, shorter texts too": ("last", True, False),
+    "last output, gates start open": ("last", False, True),
+    "maximum over time": ("max", False, False),
 }
 VOCABULARY, UNITS, BATCH_SIZE = 20, 16, 64
 VECTOR_DEVIATION = 0.25  # about that of the word vectors in data/imdb.npz
-STEPS = 400  # at most
-STEPS_CORRECT = 40  # so many batches without an error end training
+STEPS, STEPS_CORRECT = 400, 40  # at most; so many in a row without an error end training
 SEEDS = 1, 2, 3
 
 
@@ -73,61 +80,13 @@ def fill(name, text):
 # --- Runs -----------------------------------------------------------------------------------------
 
 
-def padded(classifier, text):
-    """Returns the known words of a text, the start first, and its ids, padded: (1, time)."""
-    words = [word for word in classifier.split(text) if word in classifier.ids]
-    return ["start", *words], classifier.pad([classifier.encode(words)])
-
-
-def outputs(model, inputs):
-    """Yields each layer and its output."""
-    for layer in model.layers:
-        inputs = layer(inputs)
-        yield layer, inputs
-
-
-def shapes(classifier):
-    """Writes the ids of a text, and each layer's output shape and parameters."""
-    words, ids = padded(classifier, CODED)
-    zeros = ids.size - len(words)
-    row = ["ids", " ".join("0" * zeros), *ids[0, zeros:]]
-    fill("ids", tools.table(["words", "padding", *words], [row]))
-    rows = [["ids", "(batch, time)", ids.shape, ""]]
-    for layer, output in outputs(classifier.model, ids):
-        sizes = ["time" if size is None else str(size) for size in layer.output.shape[1:]]
-        shape = f"({', '.join(['batch', *sizes])})"
-        count = f"{layer.count_params():,}"
-        rows.append([f"`{type(layer).__name__}`", shape, tuple(output.shape), count])
-    fill("shapes", tools.table(["layer", "output", "of this text", "parameters"], rows))
-
-
-def numbers(classifier):
-    """Writes what an epoch is, and the parameters of each cell in place of the LSTM."""
-    constants, result = classifier.result["constants"], classifier.result
-    with np.load(constants["DATA_FILE"]) as data:
-        texts = len(data["train_lengths"])
-    texts -= round(texts * constants["VALIDATION_SIZE"])
-    size = constants["BATCH_SIZE"]
-    text = (
-        f"In `imdb_lstm.py` an epoch is {texts:,} texts in {-(-texts // size)} batches of {size}."
-    )
-    text += f" Training ended after epoch {result['epochs']} and kept the weights of epoch"
-    fill("epoch", f"{text} {result['best_epoch']}.")
-    m, n = constants["EMBEDDING_DIM"], constants["LSTM_UNITS"]
-    rows = []
-    for cell, formula in CELLS.items():
-        layer = getattr(layers, cell)(n)
-        layer.build((None, None, m))
-        rows.append([f"`{cell}`", f"${formula}$", f"{layer.count_params():,}"])
-    fill("parameters", tools.table(["layer", "parameters", f"$m = {m}$, $n = {n}$"], rows))
-
-
 def hidden_states(classifier):
     """Draws the hidden state of the LSTM's first units after each word."""
-    words, ids = padded(classifier, REVIEW)
-    words = ["padding"] * (ids.size - len(words)) + words
-    found = dict((type(layer), output) for layer, output in outputs(classifier.model, ids))
-    states = np.asarray(found[layers.LSTM])[0, :, :UNITS_SHOWN].T
+    words = [word for word in classifier.split(REVIEW) if word in classifier.ids]
+    ids = classifier.pad([classifier.encode(words)])
+    words = [*["padding"] * (ids.size - len(words) - 1), "start", *words]
+    embedding, _, lstm, *_ = classifier.model.layers
+    states = np.asarray(lstm(embedding(ids)))[0, :, :UNITS_SHOWN].T
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
     limit = np.abs(states).max()
     image = axes.imshow(states, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
@@ -138,12 +97,38 @@ def hidden_states(classifier):
     figure.colorbar(image, label="hidden state")
     figure.savefig(DOCS / "hidden_states.png", dpi=120)
     plt.close(figure)
+    shown = [word for word in WORDS_SHOWN if word in words]
+    best = [f"at “{word}” unit {states[:, words.index(word)].argmax() + 1}" for word in shown]
+    early = np.flatnonzero(states.argmax(axis=1) < words.index("start")) + 1
+    text = f"Of these units, the highest is {', '.join(best)}. With the maximum in the padding: "
+    fill("hidden", f"{text}{', '.join(map(str, early)) or 'none'}.")
+
+
+def memory(classifier):
+    """Writes validation accuracy where the state is set to zero every few words, and more."""
+    script = tools.configure("imdb_lstm", classifier.result["constants"])
+    (texts, labels), *_ = script.load_data()
+    cut = round(len(texts) * script.VALIDATION_SIZE)
+    embedding, _, lstm, _, dense = classifier.model.layers
+    right = collections.Counter()
+    for ids, y in script.batches(texts[:cut], labels[:cut], shuffle=False):
+        ids = np.asarray(ids)
+        for name, words in RESETS.items():
+            words = words or ids.shape[1]
+            parts = np.pad(ids, ((0, 0), (-ids.shape[1] % words, 0))).reshape(-1, words)
+            states = np.array(lstm(embedding(parts)))
+            if "padding" in name:
+                states[parts == 0] = -np.inf
+            highest = states.reshape(len(ids), -1, states.shape[-1]).max(axis=1)
+            right[name] += np.sum((np.asarray(dense(highest))[:, 0] > 0.5) == y)
+    rows = [[name, f"{100 * count / cut:.1f}"] for name, count in right.items()]
+    fill("memory", tools.table(["`imdb_lstm.py`, seed 1", "validation accuracy, %"], rows))
 
 
 def reading(networks):
     """Draws the probability of "positive" after each word of two sentences."""
     rows = [[f"`{script}.py`"] for script in networks]
-    with plots.plot(DOCS / "reading", (9, 4), 2) as panels:
+    with plots.plot(DOCS / "reading", (9, 3.6), 2) as panels:
         for axes, sentence in zip(panels, PAIR):
             markers = itertools.cycle("os^Dv")
             for row, (script, classifier), marker in zip(rows, networks.items(), markers):
@@ -156,8 +141,7 @@ def reading(networks):
                 row.append(f"{values[-1]:.0%}")
             axes.set_xticks(range(len(words)), words, rotation=45, ha="right")
             axes.axhline(0.5, color="gray", linestyle=":")
-            axes.set(ylim=(-0.02, 1.6), yticks=(0, 0.25, 0.5, 0.75, 1))  # the legend above
-            axes.set_ylabel("probability of positive")
+            axes.set(ylim=(-0.02, 1.02), ylabel="probability of positive")
     fill("reading", tools.table(["probability of positive", *PAIR], rows))
 
 
@@ -167,22 +151,23 @@ def draw_runs():
         run = reproduce.read_run(networks[script].folder)
         if (run["recipe"], run["seed"]) != (recipe, 1):
             raise DataError(f"{networks[script].folder} is not a run of {recipe} with seed 1")
-    for part in shapes, numbers, hidden_states:
-        part(networks["imdb_lstm"])
+    hidden_states(networks["imdb_lstm"])
+    memory(networks["imdb_lstm"])
     reading(networks)
 
 
 def draw_figures():
     reproduce.refuse_other_data()
     if "overfit" not in reproduce.runs_to_show():
-        reproduce.store([reproduce.train("overfit", 1)])
+        reproduce.train("overfit", 1)
     runs = reproduce.runs_to_show()
     for name, recipes in TABLES.items():
-        known = {
-            key: reproduce.mean_and_deviation(runs[key]) for key in recipes.split() if key in runs
-        }
-        rows = [[f"`{key}`", known.get(key, "not measured")] for key in recipes.split()]
-        fill(name, tools.table(["recipe", "test accuracy, % (seeds)"], rows))
+        rows = []
+        for key, network in (part.split(" ", 1) for part in recipes.split(", ")):
+            corpus = "Reuters" if RECIPES[key].script == "reuters_rnn" else "IMDB"
+            known = reproduce.mean_and_deviation(runs[key]) if key in runs else "not measured"
+            rows.append([corpus, network, known])
+        fill(name, tools.table(["corpus", name, "test accuracy, % (seeds)"], rows))
     with plots.plot(DOCS / "overfitting", (9, 3.6), 2) as panels:
         for axes, name in zip(panels, ("overfit", "imdb_lstm")):
             run = runs[name][0]
@@ -198,11 +183,27 @@ def draw_figures():
 # --- The toy task ---------------------------------------------------------------------------------
 
 
-def toy_model(cell, pooling):
+def open_gates(layer):
+    """Sets biases with which the layer keeps 200/201 of its state at each step, at first.
+
+    As Tallec and Ollivier (2018) do, who draw 200, the longest distance, at random for each unit.
+    """
+    kernel, recurrent, bias = layer.get_weights()
+    kept = math.log(max(WORDS))
+    if isinstance(layer, layers.GRU):
+        bias[0, :UNITS] = kept  # update gate
+    else:
+        bias[: 2 * UNITS] = np.repeat([-kept, kept], UNITS)  # input and forget gate
+    layer.set_weights([kernel, recurrent, bias])
+
+
+def toy_model(cell, pooling, opened=False):
     deviation = keras.initializers.RandomNormal(stddev=VECTOR_DEVIATION)
     model = keras.Sequential([keras.Input((None,), dtype="int32")])
     model.add(layers.Embedding(VOCABULARY, UNITS, embeddings_initializer=deviation))
     model.add(getattr(layers, cell)(UNITS, return_sequences=pooling == "max"))
+    if opened:
+        open_gates(model.layers[1])
     if pooling == "max":
         model.add(layers.GlobalMaxPooling1D())
     model.add(layers.Dense(1, activation="sigmoid"))
@@ -222,25 +223,27 @@ def gradients(model, ids):
     return np.linalg.norm(gradient, axis=-1).mean(axis=0)[::-1]
 
 
-def learn(cell, pooling, words, shortest, seed):
-    """Trains on texts of `shortest` to `words` words, each batch of one length.
+def learn(cell, way, words, seed):
+    """Trains on texts of `words` words (or of 2 to as many), each batch of one length.
 
     Returns test accuracy on texts of `words` words, and the gradients before and after training.
     """
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
+    pooling, shorter, opened = WAYS[way]
 
     def texts(count, length):
         ids = random.integers(2, VOCABULARY, (count, length))
         ids[:, 0] = random.integers(0, 2, count)
         return ids, ids[:, 0]
 
-    model = toy_model(cell, pooling)
+    model = toy_model(cell, pooling, opened)
     x_test, y_test = texts(500, words)
     before, correct = gradients(model, x_test[:BATCH_SIZE]), 0
     for _ in range(STEPS):
         model.reset_metrics()
-        _, accuracy = model.train_on_batch(*texts(BATCH_SIZE, random.integers(shortest, words + 1)))
+        length = random.integers(2 if shorter else words, words + 1)
+        _, accuracy = model.train_on_batch(*texts(BATCH_SIZE, length))
         correct = correct + 1 if accuracy == 1 else 0
         if correct == STEPS_CORRECT:
             break
@@ -250,25 +253,31 @@ def learn(cell, pooling, words, shortest, seed):
 
 def draw_toy():
     rows, curves = [], {}
-    for way, (pooling, shorter) in WAYS.items():
-        for number, cell in enumerate(CELLS):
-            rows.append(["" if number else way, f"`{cell}`"])
-            for words in WORDS:
-                runs = [learn(cell, pooling, words, 2 if shorter else words, s) for s in SEEDS]
-                accuracies, *both = zip(*runs)
-                rows[-1].append("/".join(f"{100 * accuracy:.0f}" for accuracy in accuracies))
-                curves[way, cell] = [np.mean(each, axis=0) for each in both]
-            print(*rows[-1], flush=True)
-    fill("toy", tools.table(["pooling, training", "layer", *(f"{n} words" for n in WORDS)], rows))
-    _, last, maximum = WAYS
-    panels = {"last output, at initialisation": (last, 0), "last output, trained": (last, 1)}
-    panels["maximum over time, at initialisation"] = maximum, 0
-    with plots.plot(DOCS / "gradients", (10, 3.5), 3) as axes_of_panels:
+    for way, cell in itertools.product(WAYS, CELLS):
+        if WAYS[way][2] and cell == "SimpleRNN":
+            continue  # it has no gates
+        row = ["" if any(way == row[0] for row in rows) else way, f"`{cell}`"]
+        for words in WORDS:
+            accuracies, *both = zip(*[learn(cell, way, words, seed) for seed in SEEDS])
+            row.append("/".join(f"{100 * accuracy:.0f}" for accuracy in accuracies))
+        curves[way, cell] = [np.mean(each, axis=0) for each in both]  # of the longest texts
+        rows.append(row)
+        print(*row, flush=True)
+    fill("toy", tools.table(["training", "layer", *(f"{n} words" for n in WORDS)], rows))
+    last, shorter, opened, maximum = WAYS
+    panels = {"last output,\nat initialisation": (last, 0)}
+    panels["last output, gates that start\nopen, at initialisation"] = opened, 0
+    panels["last output, trained on\nshorter texts too"] = shorter, 1
+    panels["maximum over time,\nat initialisation"] = maximum, 0
+    with plots.plot(DOCS / "gradients", (9.6, 3.2), 4) as axes_of_panels:
         for axes, (title, (way, when)) in zip(axes_of_panels, panels.items()):
-            for cell in CELLS:
-                axes.plot(np.maximum(curves[way, cell][when], 1e-99), label=cell)
-            axes.set(xlabel="distance from the last word", yscale="log", ylim=(1e-16, 100))
-            axes.set_title(title, fontsize=10)
+            for number, cell in enumerate(CELLS):
+                if (way, cell) in curves:
+                    curve = np.maximum(curves[way, cell][when], 1e-99)
+                    label = cell if axes is axes_of_panels[-1] else None
+                    axes.plot(curve, label=label, color=f"C{number}")
+            axes.set(xlabel="distance from last word", yscale="log", ylim=(1e-16, 100))
+            axes.set_title(title, fontsize=9)
         axes_of_panels[0].set_ylabel("norm of the gradient")
 
 

@@ -1,4 +1,4 @@
-"""docs/how_recurrent_networks_work.md: its code against Keras, its pictures, tables and length."""
+"""docs/: the page's code against Keras, its pictures, tables and length; the notebook."""
 
 import pathlib
 import re
@@ -6,13 +6,16 @@ import runpy
 import sys
 
 import keras
+import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, SCRIPTS
+from conftest import ROOT, SCRIPTS, words_of
 from keras import layers
 
-from corpus import DataError, data_file
-from experiments import illustrate, reproduce, tools
+import imdb_lstm
+from corpus import DataError, data_file, runs
+from experiments import illustrate, notebook, reproduce, tools
+from predict import Classifier, answer
 
 PATH = ROOT / "docs" / "how_recurrent_networks_work.md"
 PAGE = PATH.read_text(encoding="utf-8")
@@ -36,23 +39,23 @@ def layer(request):
     indirect=["layer"],
 )
 def test_numpy_lines_compute_what_keras_computes(layer, step):
-    """At all words, with random weights and inputs; also biases, which start at 0 or 1.
+    """At all words, and the last alone; with random weights and biases, which start at 0 or 1.
 
     LSTM: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. GRU: Cho et al.
     2014, with the reset gate behind the recurrent kernel, as in cuDNN. SimpleRNN: Elman 1990.
     """
     x = np.random.default_rng(1).normal(size=(3, 7, 4)).astype("float32")
-    h, c = np.zeros((3, 5)), np.zeros((3, 5))
-    outputs = np.asarray(layer(x))
-    for time in range(7):
-        h, c = NUMPY[step](x[:, time], h, c, *layer.get_weights())
-        np.testing.assert_allclose(outputs[:, time], h, atol=1e-5)
+    states = NUMPY["read"](NUMPY[step], x, *layer.get_weights())
+    np.testing.assert_allclose(layer(x), states, atol=1e-5)
+    layer.return_sequences = False
+    np.testing.assert_allclose(layer(x), states[:, -1], atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", ["SimpleRNN", "GRU", "LSTM"], indirect=True)
 def test_parameters_follow_from_the_formula(layer):
     """The table's own formula and number, with its m and n; and the formula with 4 and 5."""
     m, n = map(int, re.search(r"\$m = (\d+)\$, \$n = (\d+)\$", PAGE).groups())
+    assert (m, n) == (imdb_lstm.EMBEDDING_DIM, imdb_lstm.LSTM_UNITS)
     name = type(layer).__name__
     formula, number = re.search(rf"`{name}` \| \$(.*?)\$ \| ([\d,]+)", PAGE).groups()
     formula = re.sub(r"(?<=[\dn])(?=[n(])", "*", formula)
@@ -71,14 +74,59 @@ def test_biases_start_as_the_page_says():
 
 def test_pictures_exist_and_are_small():
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", PAGE)
-    assert len(pictures) == 9
+    assert len(pictures) == 11
     for picture in pictures:
         assert (PATH.parent / picture).stat().st_size < 100_000
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     of_readme = set(re.findall(r"\(docs/([\w.]+)\)", readme))  # pages and the report's picture
-    assert {path.name for path in PATH.parent.iterdir()} == {*pictures, *of_readme}
+    names = {path.name for path in PATH.parent.iterdir()}
+    assert names == {*pictures, *of_readme, notebook.PATH.name}
     for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme):
         assert (ROOT / picture).stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("path", list(PATH.parent.glob("*.svg")), ids=lambda path: path.name)
+def test_each_colour_of_a_drawing_has_another_in_dark_mode(path):
+    text = path.read_text(encoding="utf-8")
+    light, style, drawing = re.split("<style>@media .prefers-color-scheme: dark.|</style>", text)
+    for name, colour in re.findall(r'\b(fill|stroke)="(#\w+)"', drawing):
+        assert re.search(rf'\[{name}="{colour}"\] {{ {name}: #(?!{colour[1:]})', style)
+
+
+def test_the_drawing_of_one_layer_has_the_words_and_ids_of_the_table():
+    words, ids = re.findall(r"^\| (?:words|ids) \| (.*) \|$", PAGE, re.MULTILINE)[:2]
+    zeros, *rest = ids.split(" | ")
+    drawing = (PATH.parent / "unrolled.svg").read_text(encoding="utf-8")
+    texts = re.findall(r">([^<>]+)</text>", drawing)
+    for expected in words.split(" | "), ["0 … 0", *rest]:
+        assert [text for text in texts if text in expected] == expected
+    count, total = len(zeros.split()), len(zeros.split()) + len(rest)
+    assert f"{count} steps" in texts and f">1 … {count}<" in drawing and f">{total}<" in drawing
+
+
+def test_the_table_of_layers_is_that_of_imdb_lstm():
+    output = np.zeros((1, 16), dtype="int32")
+    rows = ["| ids | (batch, time) | (1, 16) |  |"]
+    for layer in imdb_lstm.build_model(np.zeros((0, 1))).layers:
+        output = layer(output)
+        sizes = ", ".join(str(size or "time") for size in layer.output.shape[1:])
+        row = f"`{type(layer).__name__}`", f"(batch, {sizes})", tuple(output.shape)
+        rows.append(f"| {' | '.join(map(str, row))} | {layer.count_params():,} |")
+    assert "\n".join(rows) in PAGE
+    texts = 25_000 - round(25_000 * imdb_lstm.VALIDATION_SIZE)
+    size = imdb_lstm.BATCH_SIZE
+    assert f"{texts:,} texts in {-(-texts // size)} batches of {size}." in " ".join(PAGE.split())
+
+
+def test_the_ids_of_the_page_are_those_of_imdb():
+    path = ROOT / "data" / "imdb.npz"
+    if not path.exists() or "not IMDB" in data_file.about_of(np.load(path))["source"]:
+        pytest.skip("there is no data/imdb.npz of IMDB")
+    words, ids = re.findall(r"^\| (?:words|ids) \| .*? \| (.*) \|$", PAGE, re.MULTILINE)[:2]
+    numbers = {word: number for number, word in enumerate(words_of(np.load(path)), 4)}
+    numbers |= {"start": 1}
+    expected = [n if n < imdb_lstm.VOCAB_SIZE else 2 for n in map(numbers.get, words.split(" | "))]
+    assert list(map(int, ids.split(" | "))) == expected
 
 
 def test_the_page_names_the_settings_of_the_toy_task():
@@ -86,26 +134,48 @@ def test_the_page_names_the_settings_of_the_toy_task():
     assert (
         f"Networks of {illustrate.UNITS} units were trained on at most {illustrate.STEPS}" in text
     )
-    assert f"batches of {illustrate.BATCH_SIZE} texts." in text
+    assert f"batches of {illustrate.BATCH_SIZE} texts," in text
     heads = "".join(f" | {words} words" for words in illustrate.WORDS)
     assert f"| layer{heads} |" in text
 
 
 def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
     """By which the norm of the gradient falls from a word to the one before, mean over seeds."""
-    text = " ".join(PAGE.split())
-    sentence = "the factors in the first panel are {GRU:.2f} and {LSTM:.2f}. "
-    sentence += "`SimpleRNN` ({SimpleRNN:.2f}) starts"
-    factors = {}
-    for cell in illustrate.CELLS:
+
+    def factor(cell, opened=False):
         ratios = []
         for seed in illustrate.SEEDS:
             keras.utils.set_random_seed(seed)
             ids = np.random.default_rng(seed).integers(2, illustrate.VOCABULARY, (64, 60))
-            norms = illustrate.gradients(illustrate.toy_model(cell, "last"), ids)
+            norms = illustrate.gradients(illustrate.toy_model(cell, "last", opened), ids)
             ratios.append((norms[50] / norms[10]) ** (1 / 40))
-        factors[cell] = np.mean(ratios)
-    assert sentence.format(**factors) in text
+        return np.mean(ratios)
+
+    text = " ".join(PAGE.split())
+    sentence = f"the factors in the first panel are {factor('GRU'):.2f} and {factor('LSTM'):.2f}. "
+    assert f"{sentence}`SimpleRNN` ({factor('SimpleRNN'):.2f}) starts" in text
+    for cell in "GRU", "LSTM":
+        assert f"factors are then {factor(cell, opened=True):.3f} in both" in text
+
+
+def test_the_page_has_the_accuracies_without_clipping():
+    accuracies = [100 * run["test_accuracy"] for run in reproduce.runs_to_show()["brownlee"]]
+    assert f"reaches from {min(accuracies):.0f} to {max(accuracies):.0f} %:" in PAGE
+
+
+def test_each_exercise_is_an_edit_of_the_script_that_builds_a_model():
+    text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
+    exercises = re.findall(r"^\d\. .*?(?=^\d\. |^$)", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(exercises) == 5
+    for exercise in exercises:
+        old, new = re.match(r"\d\. `(.*?)` to\s+`(.*?)`", exercise).groups()
+        assert text.count(old) == 1, old
+        module = {"__name__": "edited"}
+        exec(text.replace(old, new), module)
+        module["VOCAB_SIZE"] = 50
+        texts, labels = [np.arange(1, 9, dtype="int32")] * 4, np.zeros(4)
+        [(ids, _)] = module["batches"](texts, labels)
+        assert module["build_model"](np.zeros((50, 128)))(ids).shape == (4, 1)
 
 
 def test_sections_that_scripts_name_exist():
@@ -127,9 +197,9 @@ def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(script):
     assert f"Test accuracy {figure} %" in (ROOT / f"{script}.py").read_text(encoding="utf-8")
 
 
-def test_the_page_has_at_most_1500_words():
+def test_the_page_has_at_most_2300_words():
     """Tables, code and formulas included."""
-    assert len([word for word in PAGE.split() if re.search(r"\w", word)]) <= 1500
+    assert len([word for word in PAGE.split() if re.search(r"\w", word)]) <= 2300
 
 
 @pytest.fixture
@@ -142,13 +212,13 @@ def docs(in_folder, monkeypatch):
 
 
 def test_fill_replaces_one_table(docs):
-    illustrate.fill("epoch", "new")
-    before, rest = PAGE.split("<!-- epoch -->\n")
+    illustrate.fill("units", "new")
+    before, rest = PAGE.split("<!-- units -->\n")
     after = rest.split("<!-- end -->", 1)[1]
-    expected = f"{before}<!-- epoch -->\n\nnew\n\n<!-- end -->{after}"
+    expected = f"{before}<!-- units -->\n\nnew\n\n<!-- end -->{after}"
     assert illustrate.PAGE.read_text(encoding="utf-8") == expected
-    with pytest.raises(DataError, match="has no <!-- epochs -->"):
-        illustrate.fill("epochs", "new")
+    with pytest.raises(DataError, match="has no <!-- unit -->"):
+        illustrate.fill("unit", "new")
 
 
 def test_tables_of_recipes_are_those_of_the_stored_runs(docs, monkeypatch):
@@ -173,16 +243,61 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     with pytest.raises(DataError, match="not a run of small with seed 1"):
         illustrate.main(["runs"])
     found["seed"] = 1
-    for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS={"LSTM": "n"}).items():
+    for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS=("LSTM",)).items():
         monkeypatch.setattr(illustrate, name, value)
     illustrate.main(["runs", "toy"])
     page = illustrate.PAGE.read_text(encoding="utf-8")
-    for name in "Embedding", "Dropout", "LSTM", "GlobalMaxPooling1D", "Dense":
-        assert f"| `{name}` | (batch, " in page
-    assert "is 540 texts in 5 batches of 128. Training ended after epoch 1 " in page
+    assert re.search(r"\| every word \| \d+\.\d \|", page) and "at “wonderful” unit " in page
+    assert "| last output, gates start open | `LSTM` | " in page
     assert "| `imdb_lstm.py` | " in page and "`imdb_bilstm.py` | " not in page
     for name in "reading", "hidden_states", "gradients":
         assert (docs / f"{name}.png").exists()
     with pytest.raises(SystemExit):
         illustrate.main(["toys"])
     assert "there is no part 'toys'" in capsys.readouterr().err
+
+
+def test_the_notebook_has_the_script(tmp_path, monkeypatch):
+    """Each part once, and in order; the command that writes it changes nothing."""
+    stored = nbformat.read(notebook.PATH, 4)
+    parts = {cell.id: cell.source for cell in stored.cells if cell.id in notebook.parts()}
+    assert parts == notebook.parts()
+    *names, gru = parts
+    text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
+    assert text.startswith("\n\n\n".join(parts[name] for name in names) + "\n\n\nif __name__")
+    assert parts["gru"] == parts["build_model"].replace("layers.LSTM(", "layers.GRU(")
+    (tmp_path / "copy.ipynb").write_bytes(notebook.PATH.read_bytes())
+    monkeypatch.setattr(notebook, "PATH", tmp_path / "copy.ipynb")
+    notebook.main([])
+    assert nbformat.read(tmp_path / "copy.ipynb", 4) == stored
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_keeps_a_line_an_epoch(in_folder, small_sample, monkeypatch):
+    """With smaller constants, on the sample."""
+    data_file.write("data/imdb.npz", small_sample)
+    small = dict(VOCAB_SIZE=300, LSTM_UNITS=4, BATCH_SIZE=100, EPOCHS=2)
+    text = tools.variant("imdb_lstm", small)
+    (in_folder / "imdb_lstm.py").write_text(text, encoding="utf-8")
+    (in_folder / "docs").mkdir()
+    path = in_folder / "docs" / notebook.PATH.name
+    path.write_bytes(notebook.PATH.read_bytes())
+    monkeypatch.setattr(notebook, "PATH", path)
+    monkeypatch.setattr(tools, "ROOT", in_folder)
+    notebook.main(["--run"])
+    outputs = {cell.id: cell.get("outputs") for cell in nbformat.read(path, 4).cells}
+    printed = {id: outputs[id][0].text for id in ("train", "train-gru", "sentence", "compare")}
+    for id in "train", "train-gru":
+        assert len(re.findall("^6/6 .* val_loss: .*$", printed[id], re.MULTILINE)) == 2
+        assert not re.search("[\\r\x1b]|^1/6", printed[id], re.MULTILINE)
+    assert [len(outputs[id]) for id in ("curves", "compare")] == [1, 2]  # the plots
+    assert len(printed["compare"].splitlines()) == 2
+    run, gru = runs.read_all()
+    for each in run, gru:
+        assert each["text"] == "# from another file or cell: load_data, batches, build_model\n"
+        assert each["constants"] == runs.constants_of(text)
+    assert gru["parameters"] < run["parameters"]
+    words = re.findall(r"(\d+\.\d)%  (\w+)", printed["sentence"])
+    sentence = " ".join(word for _, word in words)
+    [found] = answer(Classifier(run["folder"]), [sentence])
+    assert float(words[-1][0]) == pytest.approx(100 * found["probabilities"]["positive"], abs=0.1)
