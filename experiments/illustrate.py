@@ -68,13 +68,7 @@ SEEDS = 1, 2, 3
 
 
 def fill(name, text):
-    """Replaces what the page has between <!-- name --> and <!-- end -->."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, mark, rest = page.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    if not end:
-        raise DataError(f"{PAGE} has no <!-- {name} --> with an <!-- end -->")
-    tools.write(PAGE, f"{before}{mark}\n{text}\n\n{end}{after}")
+    tools.fill(PAGE, name, text)
 
 
 # --- Runs -----------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import math
 import pathlib
 import runpy
 import statistics
+import warnings
 import zlib
 
 import numpy as np
@@ -193,7 +194,8 @@ def difference(same, base):
             ]
         pair.append(parts)
     means = [statistics.mean(run["test_accuracy"] for run in group) for group in pair]
-    low, high = interval(*pair, accuracy="test_accuracy")
+    with warnings.catch_warnings(action="ignore"):  # scipy's, of equal values in a group
+        low, high = interval(*pair, accuracy="test_accuracy")
     limits = "" if math.isnan(low) else f" ({100 * low:+.1f} to {100 * high:+.1f})"
     return f"{100 * (means[0] - means[1]):+.1f}{limits}"
 
