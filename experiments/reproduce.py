@@ -168,10 +168,15 @@ def write():
 
 
 def mean_and_deviation(same):
-    """Returns the mean test accuracy, its standard deviation and the number of seeds."""
+    """Returns the mean test accuracy, its standard deviation and the number of seeds.
+
+    Marked are runs with stored word vectors that were made without the unlabelled texts.
+    """
     values = [100 * run["test_accuracy"] for run in same]
+    earlier = any("unlabelled" not in run["source"] for run in same)
+    mark = " ¹" if reads_vectors(same[0]["recipe"]) and earlier else ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{deviation} ({len(values)})"
+    return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
 
 
 def row(same):
@@ -205,18 +210,11 @@ def report(shown):
     columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
 
     def rows(names, script=""):
-        return [
-            [f"`{name}{script}`{mark(shown[name])}", *row(shown[name])]
-            for name in filter(shown.get, names)
-        ]
-
-    def mark(same):
-        earlier = any("unlabelled" not in run["source"] for run in same)
-        return " ¹" if reads_vectors(same[0]["recipe"]) and earlier else ""
+        return [[f"`{name}{script}`", *row(shown[name])] for name in filter(shown.get, names)]
 
     def compared(names, script=""):
         for name, *rest in rows(names, script):
-            plain = name.strip("` ¹").removesuffix(".py")
+            plain = name.strip("`").removesuffix(".py")
             base = RECIPES[plain].script
             base = "imdb_lstm" if plain in DEFAULTS and base != "reuters_rnn" else base
             base = base if base in DEFAULTS and base != plain else None
@@ -236,7 +234,7 @@ def report(shown):
         note = "; ".join(filter(None, (recipe.source, recipe.note)))
         figure, script = recipe.published, f"`{recipe.script}.py`"
         published.append([f"`{name}`", script, figure, *row(shown[name]), note])
-    without = [[*line, RECIPES[line[0].strip("` ¹")].source] for line in rows(WITHOUT_FIGURE)]
+    without = [[*line, RECIPES[line[0].strip("`")].source] for line in rows(WITHOUT_FIGURE)]
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
