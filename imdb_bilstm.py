@@ -30,7 +30,7 @@ WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of each layer's input features dropped, the same at all steps of a text
 LEARNING_RATE = 0.006  # Adam's default is 0.001
 BATCH_SIZE = 128
-EPOCHS = 6  # at most
+EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
 SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 

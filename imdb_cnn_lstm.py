@@ -32,7 +32,7 @@ WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the embedding dimensions dropped, the same at all time steps of a text
 LEARNING_RATE = 0.002  # Adam's default is 0.001
 BATCH_SIZE = 128
-EPOCHS = 8  # at most
+EPOCHS = 10  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
 SEED = 1  # same seed, CPU and number of threads: same result; on a GPU results may vary
 

@@ -174,7 +174,7 @@ def mean_and_deviation(same):
     """
     values = [100 * run["test_accuracy"] for run in same]
     earlier = any("unlabelled" not in run["source"] for run in same)
-    mark = " ¹" if reads_vectors(same[0]["recipe"]) and earlier else ""
+    mark = " †" if reads_vectors(same[0]["recipe"]) and earlier else ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
 
@@ -249,7 +249,7 @@ those of the fastest seed. Other work ran on the machines, so the seconds of dif
 comparable. `runs.jsonl` names the machine of each run. Runs on an H100 used the same scripts on
 Keras's JAX or PyTorch backend, with a replacement for `tf.data`.
 
-¹ measured with word vectors from train alone, without the unlabelled texts of the archives.
+† measured with word vectors from train alone, without the unlabelled texts of the archives.
 
 Machines: {machines}.
 Data: {sources}.
