@@ -1,6 +1,6 @@
 """Sentiment classification of IMDB movie reviews with a CNN-LSTM: python imdb_cnn_lstm.py
 
-Test accuracy 90.2 ± 0.2 %, imdb_lstm.py 90.7 ± 0.2 %, majority class 50 %. Pooling shortens the
+Test accuracy 90.4 ± 0.3 %, imdb_lstm.py 90.9 ± 0.1 %, majority class 50 %. Pooling shortens the
 LSTM's input. Layers: docs/how_recurrent_networks_work.md#convolution-in-front"""
 
 import datetime
