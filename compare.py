@@ -241,10 +241,9 @@ def interval(same, best, comparisons=1, accuracy="val_accuracy"):
     """Returns the limits of the 95% interval of the difference in accuracy, NaN if undefined.
 
     Args: `same` and `best`, the runs of two variants, one a seed; `comparisons`, how many variants
-    are compared with the best; `accuracy`, the key of the accuracy. The variance over seeds is
-    Welch's. That over texts is added where all runs have `right`, which texts were classified
-    correctly; the degrees of freedom are those of Clark's min F' (1973). No limit is beyond what an
-    accuracy of 0 or 1 would give.
+    are compared with the best; `accuracy`, its key. The variance over seeds is Welch's. That over
+    texts is added where all runs have `right`, which texts were classified correctly; the degrees
+    of freedom are those of Clark's min F' (1973). No limit is beyond an accuracy of 0 or 1.
     """
     groups = [[run[accuracy] for run in group] for group in (same, best)]
     if min(map(len, groups)) < 2 or not max(map(np.ptp, groups)) > 0:
