@@ -1,7 +1,7 @@
 """Sentiment classification of IMDB movie reviews with one LSTM layer: python imdb_lstm.py
 
-Test accuracy 90.9 ± 0.1 %. A linear model (NB-SVM) reaches 90.3 % on the same words of each review,
-the majority class 50 %. Layers: docs/how_recurrent_networks_work.md#from-words-to-a-probability"""
+Test accuracy 90.9 ± 0.1 %. Logistic regression on n-grams of the same words reaches 90.6 %, the
+majority class 50 %. Layers: docs/how_recurrent_networks_work.md#from-words-to-a-probability"""
 
 import datetime
 import json
