@@ -24,9 +24,9 @@ from keras import layers
 from matplotlib import pyplot as plt
 
 from corpus import DataError, cli
+from corpus.classifier import Classifier, answer
 from experiments import plots, reproduce, tools
 from experiments.recipes import IMDB_SCRIPTS, RECIPES
-from predict import Classifier, answer
 
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"

@@ -9,8 +9,8 @@
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
 and data is not repeated without --again, so an interrupted command resumes. Lines of other code,
 constants or data are kept and not shown. If the data files differ from those of the stored runs,
-only --again writes tables. A line of a network has, packed into bits, which texts of
-validation and test were right. `add(read_run(folder))` stores a run of a script.
+only --again writes tables. A line has, packed into bits, which texts of validation and test were
+right. `add(read_run(folder))` stores a run of a script.
 """
 
 import base64
@@ -317,8 +317,7 @@ def main(arguments=None):
     stored = {(run["recipe"], run["seed"]): run["seconds"] for run in stored_runs()}
     done = {(run["recipe"], run["seed"]) for same in shown.values() for run in same}
     todo = []
-    for pair in itertools.product(range(1, options.seeds + 1), names):
-        seed, name = pair
+    for seed, name in itertools.product(range(1, options.seeds + 1), names):
         if options.again or (name, seed) not in done:
             code = f"import sys; sys.path.insert(0, {str(tools.ROOT)!r})\n"
             code += f"from experiments import reproduce; reproduce.train({name!r}, {seed})"
