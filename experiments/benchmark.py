@@ -1,20 +1,15 @@
-"""Compares the times of our scripts with those of common code, and writes results/benchmark.md.
+"""Compares the time of an epoch with that of common code, and writes results/benchmark.md.
 
-    python -m experiments.benchmark           both parts, about an hour on two cores
-    python -m experiments.benchmark epochs    this part; the other keeps its figures
+    python -m experiments.benchmark               about forty minutes on two cores
+    python -m experiments.benchmark --rounds 5
 
-The versions run in turn, in several rounds. A ratio is the median over the rounds (minimum to
-maximum); seconds on a shared machine vary more.
-
-    epochs    An epoch with equal model, batch size and MAX_LENGTH: our batches, and all texts
-              padded to one length (plain).
-    accuracy  From the start of the process until validation accuracy, split by movie, has reached
-              86.6 % at the end of an epoch: our defaults, and two published recipes.
+Model, batch size and MAX_LENGTH are equal: our batches, and all texts padded to one length (plain).
+The versions run in turn, in several rounds, each in a process of its own. A ratio is the median
+over the rounds (minimum to maximum); seconds on a shared machine vary more.
 """
 
 import collections
 import dataclasses
-import functools
 import json
 import random
 import statistics
@@ -26,10 +21,8 @@ import tensorflow as tf
 
 from corpus import cli
 from experiments import recipes, tools
-from experiments.recipes import IMDB_SCRIPTS, RECIPES
+from experiments.recipes import RECIPES
 
-STORE = tools.RESULTS / "benchmark.json"
-ENOUGH = 0.866  # validation accuracy to reach: the published test accuracy of lab_dropout
 NTH = 5  # one of so many batches is timed, and the time scaled to a whole epoch
 
 
@@ -37,16 +30,6 @@ def seconds_of(run, *arguments, **options):
     start = time.perf_counter()
     run(*arguments, **options)
     return time.perf_counter() - start
-
-
-def measure(contestants, rounds):
-    """Calls each of {name: function that returns seconds} in turn; returns {name: [seconds]}."""
-    seconds = collections.defaultdict(list)
-    for turn in range(1, rounds + 1):
-        for name, run in contestants.items():
-            seconds[name].append(run())
-            print(f"round {turn} of {rounds}: {name} {seconds[name][-1]:.1f} s", flush=True)
-    return dict(seconds)
 
 
 def load(name, changes, batches=None):
@@ -94,13 +77,13 @@ def output_of(call):
     return json.loads(tools.run_code(code, ".")[-1][-1])
 
 
-def epochs(rounds):
-    """Measures the part `epochs`."""
+def measure(rounds):
+    """Returns {model, version: [seconds of a round]}, and the sources of the data."""
     models = {"LSTM(100)": ("brownlee", {}), "Reuters GRU(32)": ("reuters_gru", {})}
     models["BiLSTM(64)"] = "keras_bilstm", {"MAX_LENGTH": 500, "BATCH_SIZE": 64}
     models["CNN-LSTM(70)"] = "keras_cnn_lstm", {"MAX_LENGTH": 500}
     models["imdb_lstm.py"] = "imdb_lstm", {}
-    seconds, sources = {}, []
+    seconds, sources = collections.defaultdict(list), []
     for model, recipe in models.items():
         sources.append(RECIPES[recipe[0]].configure().load_data()[-1]["source"])
         calls = {"ours": f"in_keras{(*recipe, False)}", "plain": f"in_keras{(*recipe, True)}"}
@@ -108,41 +91,11 @@ def epochs(rounds):
             calls["plain, batches of 32"] = f"in_keras{(recipe[0], {'BATCH_SIZE': 32}, True)}"
         if model == "LSTM(100)":
             calls["as in tutorials"] = f"as_in_tutorials{recipe}"
-        calls = {f"{model}, {name}": functools.partial(output_of, calls[name]) for name in calls}
-        seconds |= measure(calls, rounds)
-    return {"seconds": seconds, "sources": sources}
-
-
-def reach(name, seed):
-    """Trains until validation accuracy is ENOUGH, at most EPOCHS; returns it for each epoch."""
-    module = RECIPES[name].configure(SEED=seed)
-    keras.utils.set_random_seed(seed)
-    (x, y), *_, stored, _ = module.load_data()
-    size = len(x) // 10  # the stored vectors know the rest
-    model = module.build_model(stored)
-    stop = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda _, logs: setattr(model, "stop_training", logs["val_accuracy"] >= ENOUGH)
-    )
-    data, validation = module.batches(x[size:], y[size:]), module.batches(x[:size], y[:size])
-    options = {"epochs": module.EPOCHS, "callbacks": [stop], "shuffle": False, "verbose": 2}
-    return model.fit(data, validation_data=validation, **options).history["val_accuracy"]
-
-
-def accuracy(rounds):
-    """Measures the part `accuracy`; a round is a seed."""
-    histories = collections.defaultdict(list)
-
-    def run(name):
-        call = f"reach({name!r}, {len(histories[name]) + 1})"
-        histories[name].append(output_of(call))
-        print(f"{name}: {histories[name][-1]}")
-
-    names = *IMDB_SCRIPTS, "brownlee", "lab_dropout"
-    seconds = measure({name: functools.partial(seconds_of, run, name) for name in names}, rounds)
-    with tools.folder_with_data() as folder:
-        code = "import imdb_lstm; imdb_lstm.main()"
-        whole = measure({"whole run": lambda: tools.run_code(code, folder)[0]}, rounds)
-    return {"seconds": seconds | whole, "histories": histories}
+        for turn in range(1, rounds + 1):
+            for name, call in calls.items():
+                seconds[f"{model}, {name}"].append(output_of(call))
+                print(f"round {turn}: {model}, {name}", flush=True)
+    return seconds, sources
 
 
 def ratio(slower, faster):
@@ -153,90 +106,39 @@ def ratio(slower, faster):
     return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
-def report_epochs(figures):
-    seconds, rows = figures["seconds"], []
+def report(seconds, sources, rounds):
+    """Writes benchmark.md from what `measure` returned."""
+    rows = []
     for name, values in seconds.items():
         reference = seconds[f"{name.split(',')[0]}, ours"]
         rows.append([name, f"{statistics.median(values):.0f}", ratio(values, reference)])
-    return f"""## An epoch
-
-The rows of a model have the same optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not
-named, batch size. A fifth of the batches was run, in Keras without the dataset autotuner, and their
-time multiplied by five. "As in tutorials" is a whole epoch of `fit` with an array of all texts,
-padded; at its end, it waits for the autotuner, up to as long as the epoch took.
-Data: {"; ".join(dict.fromkeys(figures["sources"]))}.
-
-{tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
-"""
-
-
-def report_accuracy(figures):
-    seconds, rows = figures["seconds"], []
-    for name, histories in figures["histories"].items():
-        late = ["" if max(history) >= ENOUGH else " (not reached)" for history in histories]
-        each = ", ".join(f"{value:.0f}{note}" for value, note in zip(seconds[name], late))
-        count = ", ".join(str(len(history)) for history in histories)
-        best = f"{statistics.mean(map(max, histories)):.1%}"
-        rows.append([f"`{name}`", each, count, best, ratio(seconds[name], seconds["imdb_lstm"])])
-    head = (
-        "recipe",
-        "seconds by seed",
-        "epochs by seed",
-        "best accuracy, mean",
-        "ratio to imdb_lstm",
-    )
-    whole = ", ".join(f"{value:.0f}" for value in seconds["whole run"])
-    return f"""## Time to {ENOUGH:.1%} validation accuracy
-
-From the start of the process to the end of the first epoch that reaches this accuracy, or of the
-last epoch if none does. The seeds are 1, 2, 3 and so on. Validation is the first tenth of train,
-split by movie. `brownlee` and `lab_dropout` train on reviews padded to 500 words.
-
-{tools.table(head, rows)}
-
-A whole run of `imdb_lstm.py`, from the command to the last line: {whole} s.
-"""
-
-
-INTRODUCTION = """# Times
+    text = f"""# The time of an epoch
 
 Written by `python -m experiments.benchmark`.
 
 Common scripts (plain) pad all texts to one length. Our batches hold texts of similar length, and
 TensorFlow's dataset autotuner is off, because it can delay the end of an epoch. An LSTM computes
 one time step after the other, so its matrix products are small; a larger batch makes them larger.
+
+The rows of a model have the same optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not
+named, batch size. A fifth of the batches was run, without the dataset autotuner, and their time
+multiplied by five. "As in tutorials" is a whole epoch of `fit` with an array of all texts, padded;
+at its end, it waits for the autotuner, up to as long as the epoch took.
+
+{tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
+
+Data: {"; ".join(dict.fromkeys(sources))}.
+{tools.machine(tools.versions())}; rounds: {rounds}.
 """
-PARTS = {"epochs": (epochs, report_epochs), "accuracy": (accuracy, report_accuracy)}
-
-
-def write_report(figures):
-    """Writes benchmark.md from {part: figures}."""
-    sections = [INTRODUCTION]
-    for part, stored in figures.items():
-        text = PARTS[part][1](stored)
-        sections.append(f"{text}\n{stored['machine']}; rounds: {stored['rounds']}.\n")
-    tools.write(tools.RESULTS / "benchmark.md", "\n".join(sections))
+    tools.write(tools.RESULTS / "benchmark.md", text)
 
 
 def main(arguments=None):
     parser = cli.parser(__doc__, prog="python -m experiments.benchmark")
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=", ".join(PARTS) + "; default: all"
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    options = cli.parse(parser, arguments)
-    for part in options.parts:
-        if part not in PARTS:
-            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    rounds = cli.parse(parser, arguments).rounds
     tools.require_data("imdb", "reuters")
-    figures = json.loads(STORE.read_text()) if STORE.exists() else {}
-    for part in options.parts or PARTS:
-        machine = tools.machine(tools.versions())
-        figures[part] = {"machine": machine, "rounds": options.rounds} | PARTS[part][0](
-            options.rounds
-        )
-        tools.write(STORE, json.dumps(figures, indent=1) + "\n")
-    write_report(figures)
+    report(*measure(rounds), rounds)
     print(f"written: {tools.RESULTS / 'benchmark.md'}")
 
 

@@ -33,7 +33,15 @@ from corpus import DataError, classes, cli, data_file, jobs, runs
 from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
-from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, VARIATIONS, WITHOUT_FIGURE
+from experiments.recipes import (
+    DEFAULTS,
+    FOLDED,
+    FOLDS,
+    PUBLISHED,
+    RECIPES,
+    VARIATIONS,
+    WITHOUT_FIGURE,
+)
 
 RUNS = tools.RESULTS / "runs.jsonl"
 FUNCTIONS = "original_load_data", "load_data", "original_batches", "batches"
@@ -58,7 +66,7 @@ def reads_vectors(name):
     """Tells whether a recipe or baseline reads the word vectors of the data file."""
     if name in RECIPES:
         return RECIPES[name].stored
-    return BASELINES[name][0] is baselines.feedforward_counts
+    return BASELINES[name][0] is baselines.feedforward
 
 
 def is_current(run):
@@ -205,20 +213,26 @@ def difference(same, base):
     return f"{100 * (means[0] - means[1]):+.1f}{limits}"
 
 
+def default_of(name):
+    """Returns the default with which a recipe is compared, None without one."""
+    script = RECIPES[name].script
+    if name in DEFAULTS and script != "reuters_rnn":
+        script = "imdb_lstm"
+    return script if script in DEFAULTS and script != name else None
+
+
 def report(shown):
     """Writes results.md from {recipe: runs by seed}."""
     columns = ["test accuracy, % (seeds)", "by seed", "parameters", "epochs", "seconds per epoch"]
 
-    def rows(names, script=""):
-        return [[f"`{name}{script}`", *row(shown[name])] for name in filter(shown.get, names)]
+    def rows(recipes, *more):
+        """Returns the rows of a table; `more`: functions of a recipe's name, a column each."""
+        names = filter(shown.get, recipes)
+        return [[f"`{name}`", *row(shown[name]), *(cell(name) for cell in more)] for name in names]
 
-    def compared(names, script=""):
-        for name, *rest in rows(names, script):
-            plain = name.strip("`").removesuffix(".py")
-            base = RECIPES[plain].script
-            base = "imdb_lstm" if plain in DEFAULTS and base != "reuters_rnn" else base
-            base = base if base in DEFAULTS and base != plain else None
-            yield [name, *rest, difference(shown[plain], shown[base]) if base in shown else ""]
+    def compared(name):
+        base = default_of(name)
+        return difference(shown[name], shown[base]) if base in shown else ""
 
     base = []
     for name in filter(shown.get, BASELINES):
@@ -228,64 +242,80 @@ def report(shown):
         network = "reuters_rnn" if "reuters" in name else "imdb_lstm"
         same = shown[name] * (2 if len(shown[name]) == 1 else 1)  # no seed changes it
         base.append([*line, chosen, difference(shown[network], same)])
-    published = []
-    for name in filter(shown.get, PUBLISHED):
-        recipe = PUBLISHED[name]
-        note = "; ".join(filter(None, (recipe.source, recipe.note)))
-        figure, script = recipe.published, f"`{recipe.script}.py`"
-        published.append([f"`{name}`", script, figure, *row(shown[name]), note])
-    without = [[*line, RECIPES[line[0].strip("`")].source] for line in rows(WITHOUT_FIGURE)]
+    folds = []
+    for script in FOLDED:
+        same = [shown[name][0] for name in FOLDS if name in shown and script in name]
+        for part in ("val", "test") if same else ():
+            values = [100 * run[f"{part}_accuracy"] for run in same]
+            each = ", ".join(f"{value:.2f}" for value in values)
+            mean = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+            folds.append([f"`{script}`", {"val": "validation"}.get(part, part), mean, each])
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
+    published = rows(
+        PUBLISHED,
+        lambda name: PUBLISHED[name].published or "",
+        lambda name: "; ".join(filter(None, (PUBLISHED[name].source, PUBLISHED[name].note))),
+    )
     text = f"""# Results
 
 Written by `python -m experiments.reproduce`; `python -m experiments.reproduce --again NAME` repeats
 the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1, 2, 3 and so on, with
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
-on Reuters. Differences of means are in points, with the 95% interval of compare.py: it covers other
-seeds and, where `runs.jsonl` has the texts that were right, other texts. Seconds per epoch are
-those of the fastest seed. Other work ran on the machines, so the seconds of different rows are not
-comparable. `runs.jsonl` names the machine of each run. Runs on an H100 used the same scripts on
-Keras's JAX or PyTorch backend, with a replacement for `tf.data`.
+on Reuters ([more of the test sets](test_sets.md)). Differences of means are in points, with the 95%
+interval of compare.py: it covers other seeds and, where `runs.jsonl` has the texts that were right,
+other texts. Seconds per epoch are those of the fastest seed. Other work ran on the machines, so the
+seconds of different rows are not comparable.
 
-† measured with word vectors from train alone, without the unlabelled texts of the archives.
+Each run chooses its epoch by the loss on validation. The constants were chosen by validation, as
+[search.md](search.md) says for each; it also says which test accuracies were known by then.
 
 Machines: {machines}.
 Data: {sources}.
 (`aclImdb_with_unsup.tar.gz` is laid out as Stanford's `aclImdb_v1.tar.gz`;
 `aclImdb_labelled.tar.gz` has no unlabelled reviews.)
 
-Plots: validation accuracy [by epoch](accuracy_by_epoch.png), test accuracy
-[against the number of words](accuracy_against_length.png),
+Plots: validation accuracy [by epoch](accuracy_by_epoch.png),
 [overfitting](../docs/overfitting.png).
 
 ## Defaults
 
-{tools.table(["script", *columns, "difference from `imdb_lstm.py`"], compared(DEFAULTS, ".py"))}
+{tools.table(["script", *columns, "difference from `imdb_lstm`"], rows(DEFAULTS, compared))}
 
 ## Baselines
 
 They train on the same texts as the networks. The last column is the network's accuracy minus that
-of the baseline, of `imdb_lstm.py` or `reuters_rnn.py`.
+of the baseline, of `imdb_lstm` or `reuters_rnn`.
 
 {tools.table(["baseline", "model", columns[0], "chosen on validation", "network's lead"], base)}
 
 ## Variations of the defaults
 
-{tools.table(["recipe", *columns, "difference from the script"], compared(VARIATIONS))}
+{tools.table(["recipe", *columns, "difference from the script"], rows(VARIATIONS, compared))}
+
+## Movie folds
+
+Each fifth of train is validation once, with seed 1 and without the unlabelled reviews; no movie is
+in two fifths. Mean ± standard deviation over the fifths.
+
+{tools.table(["script", "part", "accuracy, %", "by fifth"], folds)}
 
 ## Published recipes
 
 Published: the test accuracy in % that the source gives.
 
-{tools.table(["recipe", "script", "published", *columns, "source and notes"], published)}
+{tools.table(["recipe", *columns, "published", "source and notes"], published)}
 
 ## Published recipes without a figure
 
 One seed each. The figures say nothing about the sources.
 
-{tools.table(["recipe", *columns, "source"], without)}
+{
+        tools.table(
+            ["recipe", *columns, "source"], rows(WITHOUT_FIGURE, lambda name: RECIPES[name].source)
+        )
+    }
 """
     tools.write(tools.RESULTS / "results.md", text)
 
