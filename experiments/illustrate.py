@@ -48,7 +48,6 @@ TABLES = {  # recipes, each followed by what the page calls it
 }
 RESETS = {  # after how many words the state is zero again
     "state kept to the end of the text (the default)": None,
-    "the same, maximum without the padding": None,
     "state set to zero every 50 words": 50,
     "every 10 words": 10,
     "every word": 1,
@@ -110,9 +109,7 @@ def memory(classifier):
         for name, words in RESETS.items():
             words = words or ids.shape[1]
             parts = np.pad(ids, ((0, 0), (-ids.shape[1] % words, 0))).reshape(-1, words)
-            states = np.array(lstm(embedding(parts)))
-            if "padding" in name:
-                states[parts == 0] = -np.inf
+            states = np.asarray(lstm(embedding(parts)))
             highest = states.reshape(len(ids), -1, states.shape[-1]).max(axis=1)
             right[name] += np.sum((np.asarray(dense(highest))[:, 0] > 0.5) == y)
     rows = [[name, f"{100 * count / cut:.1f}"] for name, count in right.items()]
@@ -142,9 +139,8 @@ def reading(networks):
 def draw_runs():
     networks = {script: Classifier(script) for script in NETWORKS}
     for script, recipe in NETWORKS.items():
-        run = reproduce.read_run(networks[script].folder)
-        if (run["recipe"], run["seed"]) != (recipe, 1):
-            raise DataError(f"{networks[script].folder} is not a run of {recipe} with seed 1")
+        if reproduce.line_of(recipe, networks[script].folder)["seed"] != 1:
+            raise DataError(f"{networks[script].folder} has another seed than 1")
     hidden_states(networks["imdb_lstm"])
     memory(networks["imdb_lstm"])
     reading(networks)

@@ -10,7 +10,7 @@ A finished run is a line of results/runs.jsonl. A run that is stored with the sa
 and data is not repeated without --again, so an interrupted command resumes. Lines of other code,
 constants or data are kept and not shown. If the data files differ from those of the stored runs,
 only --again writes tables. A line has, packed into bits, which texts of validation and test were
-right. `add(read_run(folder))` stores a run of a script.
+right. `add(line_of(name, folder))` stores a run.
 """
 
 import base64
@@ -77,26 +77,23 @@ def is_current(run):
     return all(run.get(name) == value for name, value in today.items())
 
 
-def read_run(folder):
-    """Returns a finished run of this machine, a folder in runs/, as a line of runs.jsonl.
+def line_of(name, folder):
+    """Returns a finished run of a recipe, a folder in runs/, as a line of runs.jsonl.
 
-    Raises DataError if the run is unfinished, or its code and constants are those of no recipe.
+    Raises DataError if it is unfinished, or its code, constants or data are not the recipe's.
     """
     run = runs.read(folder)
-    kept = classes.read(run)
-    for name in "folder", "finished", "text", "about", "classes":
-        del run[name]
+    kept, today = classes.read(run), data_file.fingerprint(run["constants"]["DATA_FILE"])
+    for key in "folder", "finished", "script", "text", "about", "classes":
+        del run[key]
     if kept:
         run["right"] = {part: pack(kept[part] == kept[f"{part}_true"]) for part in ("val", "test")}
-    run["versions"] = {name: text.split()[0] for name, text in run["versions"].items()}
-    script, run["machine"] = run.pop("script"), tools.machine(run["versions"])
-    path, fingerprint = run["constants"]["DATA_FILE"], run["fingerprint"]
-    for name, recipe in RECIPES.items():
-        if recipe.script == script and fingerprint == data_file.fingerprint(path):
-            run["fingerprint"] = data_file.fingerprint(path, recipe.stored)
-            if is_current(run | {"recipe": name}):
-                return {"recipe": name} | run
-    raise DataError(f"{folder}: no recipe has its code, constants and data.")
+    run["versions"] = {key: text.split()[0] for key, text in run["versions"].items()}
+    run["machine"] = tools.machine(run["versions"])
+    same = {"recipe": name, "fingerprint": identity(name, run["seed"])["fingerprint"]}
+    if run["fingerprint"] != today or not is_current(run | same):
+        raise DataError(f"{folder} is not a run of {name}")
+    return run | same
 
 
 def pack(right):
@@ -127,7 +124,7 @@ def train(name, seed):
             run = runs.read(path)
             texts = [runs.function_text(run["text"], name) or "" for name in FUNCTIONS]
             classes.classify([path], ["\n\n".join(texts)], [run["constants"]])
-            run = read_run(path)
+            run = line_of(name, path)
     add(run)
 
 

@@ -7,10 +7,7 @@ import os
 import pathlib
 import platform
 import re
-import subprocess
-import sys
 import tempfile
-import time
 import types
 
 import keras
@@ -22,9 +19,6 @@ from corpus.runs import constants_of, with_constants
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
-PEAK = """from pathlib import Path; status = Path("/proc/self/status")
-lines = status.read_text().splitlines() if status.exists() else []
-print(*[line for line in lines if line.startswith("VmHWM")] or ["VmHWM: 0"])"""
 
 
 def variant(script, constants=None, functions=None):
@@ -109,24 +103,6 @@ def folder_with_data():
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
         yield folder
-
-
-def run_code(code, folder):
-    """Runs Python code in a process, in a folder, with the root as PYTHONPATH; shows its output.
-
-    Returns the seconds, the peak memory in MiB (0 if not on Linux) and the lines of the output.
-    """
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-u", "-c", f"{code}\n{PEAK}"]
-    options = {"env": environment, "stdout": subprocess.PIPE, "text": True}
-    start, lines = time.perf_counter(), []
-    with subprocess.Popen(command, cwd=folder, **options) as process:
-        for line in process.stdout:
-            lines.append(line.rstrip("\n"))
-            print(line, end="", flush=True)
-    if process.returncode:
-        raise DataError("The process failed; its messages are above.")
-    return time.perf_counter() - start, int(lines.pop().split()[1]) / 1024, lines
 
 
 def write(path, text):

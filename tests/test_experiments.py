@@ -131,16 +131,16 @@ def test_runs_are_stored_shown_and_not_repeated(command, in_folder):
     path.write_text(command.small.text(SEED=2), encoding="utf-8")
     runpy.run_path(str(path), run_name="__main__")
     [folder] = (in_folder / "runs").iterdir()
-    by_hand = reproduce.read_run(folder)
+    by_hand = reproduce.line_of("small", folder)
     for name in "recipe", "code", "constants", "fingerprint", "test_accuracy":
         assert by_hand[name] == runs[1][name]
     command.small.batches = None  # other code: the stored runs are not its figures
     assert "small" not in reproduce.runs_to_show()
-    with pytest.raises(DataError, match="no recipe has its code"):
-        reproduce.read_run(folder)
+    with pytest.raises(DataError, match="not a run of small"):
+        reproduce.line_of("small", folder)
     (folder / "result.json").unlink()
     with pytest.raises(DataError, match="unfinished"):
-        reproduce.read_run(folder)
+        reproduce.line_of("small", folder)
 
 
 def test_processes_that_store_runs_at_once_lose_no_line(in_folder, monkeypatch):
