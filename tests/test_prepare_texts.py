@@ -51,6 +51,10 @@ def decode(data, part):
     return list(zip(texts, data[f"y_{part}"].tolist(), strict=True))
 
 
+def warnings_of(data):
+    return data_file.about_of(data).get("warnings", [])
+
+
 def equal(one, other):
     return all(np.array_equal(one[name], other[name]) for name in [*data_file.ARRAYS, "vectors"])
 
@@ -72,15 +76,20 @@ def test_write_gives_what_the_command_gives(in_folder, capsys):
 
 
 def test_write_takes_test_and_validation_as_they_are(in_folder, capsys):
-    test, validation = (["good thing", "bad new thing"], [1, 0]), (["word0 thing"] * 3, [0, 1, 0.0])
+    test = ["good thing", "bad new thing", ROWS[0][0]], [1, 0, 0]
+    validation = ["other thing"] * 3, [0, 1, 0.0]
     prepare_texts.write("made.npz", TEXTS, LABELS, test, validation)
     data, _ = read("made.npz")
-    assert decode(data, "test") == [("good thing", 1), ("bad thing", 0)]
+    assert decode(data, "test") == [("good thing", 1), ("bad thing", 0), ("word0 bad thing", 0)]
     train = decode(data, "train")
-    assert sorted(train[:3]) == [("word0 thing", 0), ("word0 thing", 0), ("word0 thing", 1)]
+    assert sorted(train[:3]) == [("other thing", 0), ("other thing", 0), ("other thing", 1)]
     assert sorted(train[3:]) == sorted((text, int(label)) for text, label in ROWS)
-    size = float(re.search(r"VALIDATION_SIZE = (\S+) ", capsys.readouterr().out)[1])
-    assert round(size * 43) == 3
+    printed = capsys.readouterr().out
+    assert round(float(re.search(r"VALIDATION_SIZE = (\S+) ", printed)[1]) * 43) == 3
+    warning = "1 of 3 test texts are in train too"
+    assert warning in printed and warnings_of(data) == [warning]
+    source = f"own texts, made.npz, test as given, {warning}"
+    assert str(data["source"]) == data_file.about_of(data)["source"] == source
 
 
 def test_what_is_missing_is_left_out_and_counted(in_folder, capsys):
@@ -118,7 +127,7 @@ texts = ["w%d v%d" % divmod(n, 200) for n in range(40_000)]
 prepare_texts.write("a.npz", texts, [n % 20_000 for n in range(40_000)])"""
     start = time.perf_counter()
     assert run("-c", in_folder, code).stderr == "" and os.path.exists("a.npz")
-    assert time.perf_counter() - start < 30  # quadratic: minutes
+    assert time.perf_counter() - start < 60  # quadratic: minutes
 
 
 # --- The command ---
@@ -169,17 +178,6 @@ def test_the_split_is_stratified_seeded_and_shuffled(in_folder):
     assert equal(one, again) and not np.array_equal(one["vocabulary"], other["vocabulary"])
     # Validation, the front of train, needs all classes.
     assert not np.array_equal(np.sort(one["y_train"]), one["y_train"])
-
-
-def test_a_test_set_is_kept_and_test_texts_in_train_are_counted(in_folder, capsys):
-    write_table("other.csv", [("good thing", "1"), ("bad new thing", "0"), ROWS[0]])
-    data, _ = prepare(write_table("mine.csv", ROWS), "--test", "other.csv")
-    assert len(data["y_train"]) == len(ROWS)
-    assert decode(data, "test") == [("good thing", 1), ("bad thing", 0), ("word0 bad thing", 0)]
-    warning = "1 of 3 test texts are in train too"
-    assert warning in capsys.readouterr().out and data_file.about_of(data)["warnings"] == [warning]
-    source = f"own texts, mine.csv and other.csv, test as given, {warning}"
-    assert str(data["source"]) == data_file.about_of(data)["source"] == source
 
 
 CLASSES = {  # labels: classes, in order
@@ -236,7 +234,6 @@ REFUSED = {  # files: what the refusal of mine names
     "no words": ({"mine": b"text,label\n...,1\n"}, "1  without words, .* mine, line 2.*write"),
     "one class": ({"mine": b"text,label\ngood,1\nfine,1\n"}, "mine.*'1'.*--label.*write"),
     "one text": ({"mine": b"text,label\na,1\nb,2\nc,2\n"}, "two texts of .*'1'.*--label.*write"),
-    "latin-1": ({"mine": b"text,label\ngood,1\nsch\xf6n,1\n"}, "mine, line 3.*--encoding"),
     "other classes": (TRAIN | files_of("mine/test", classes=["new"]), "mine.*'new'.*write"),
     "no test": (TRAIN | {"mine/test/neg/1": b"."}, "no text with a label for test.*write"),
     "IMDB": (TRAIN | {"mine/imdb.vocab": b""}, "mine is IMDB: python download_imdb.py mine"),
@@ -300,13 +297,11 @@ def test_the_advice_names_the_constants_that_suit_the_data():
     names = {"np": np, "classes": "ab", "y_train": np.repeat([0, 1], [3136, 64])}
     weights = eval(re.search(r"class_weight=(dict\(.*\)) in", rare)[1], names)
     assert "'a' is 98% of train" in rare and weights == pytest.approx({0: 0.51, 1: 25}, rel=0.01)
-    for script in ROOT.glob("*.py"):  # 20 steps are enough: the scripts have these constants
-        if "\ndef build_model(" in (source := script.read_text()):
-            batch = int(re.search(r"\nBATCH_SIZE = (\d+)\n", source)[1])
-            assert f"\nVALIDATION_SIZE = {data_file.VALIDATION_SIZE}" in source
-            classes = 2 if batch == 128 else 3
-            count = next(n for n in range(6, 9999, 6) if n - round(n / 10) > 19 * batch) // classes
-            assert advice(*[count] * classes) == ([], {}) != advice(*[count - 3] * classes)
+    for script, batch, classes in ("imdb_lstm", 128, 2), ("reuters_rnn", 32, 3):
+        source = (ROOT / f"{script}.py").read_text()  # has constants for which 20 steps suffice
+        assert f"\nBATCH_SIZE = {batch}\n" in source and "\nVALIDATION_SIZE = 0.1 " in source
+        count = next(n for n in range(6, 9999, 6) if n - round(n / 10) > 19 * batch) // classes
+        assert advice(*[count] * classes) == ([], {}) != advice(*[count - 3] * classes)
 
 
 @hypothesis.given(
@@ -336,19 +331,12 @@ def test_equal_texts_stay_on_one_side_of_the_split(tmp_path_factory, rows, size)
     assert changes == len({text for text, _ in train}) - 1
 
 
-def warnings_of(data):
-    return data_file.about_of(data).get("warnings", [])
-
-
-def test_what_spoils_an_accuracy_is_said_and_kept(in_folder, capsys):
-    rows = [
-        (f"sentence {'x' * (n // 2 % 5 + 1)} {'y' * (n // 10 + 1)} c{'+#'[n % 2]}", f"team {n % 2}")
-        for n in range(60)
-    ]
+def test_equal_texts_are_said_and_kept(in_folder, capsys):
+    rows = [(f"c{'+#'[n % 2]} {'x' * (n // 2 + 1)}", f"team {n % 2}") for n in range(60)]
     data, _ = prepare(write_table("mine.csv", rows + rows[:5]))
     printed = capsys.readouterr().out
     assert "\n5 texts for train repeat another one\n30 texts differ from another only" in printed
-    assert warnings_of(data) == ["65 texts of the same words have different labels"]
+    assert warnings_of(data)[0] == "65 texts of the same words have different labels"
     table = write_table("mine.csv", ROWS)
     write_table("other.csv", [*ROWS[:5], ("Word5 good thing!", "1"), ("new thing", "0")])
     data, _ = prepare(table, "--validation", "other.csv")
@@ -453,16 +441,12 @@ FIELD = """
 ../field_cases/folder_apple; ; neg pos; 8; 2  hidden, or left by a system, the first:
 ../field_cases/lines.jsonl; ; FOOD TRAVEL; 20; 'headline'
 ../field_cases/binary.parquet; ; 0 1; 20; 20 rows
-../field_cases/label_several.csv; --label label; food food|travel music,_food travel|music; 20; several
+../field_cases/label_several.csv; ; food food|travel music,_food travel|music; 20; several labels
 ../field_cases/IMDB Dataset.csv; ; negative positive; 20; 20 rows span
 dga.csv; ; dga legit; 300; 60 of 60 test texts have no other words. For names
-dga.csv; --words characters; dga legit; 300; train lacks 0.0%
-split_column.csv; ; bad good; 30; train, test: column 3, 'split'
 doccano.jsonl; --text text; bad good; 20; 10  without a label, the first
 prodigy.jsonl; ; bad good; 30; not read: column 3, 'answer'
 class_folder_of_lines; ; sport travel; 4; 4  of several lines, each one text
-punctuation.csv; ; team-a team-b; 80; 40 texts differ from another only in what
-emoticons.csv; ; neg pos; 80; 80 texts of the same words have different labels
 scores.csv; ; 0 0.1667 0.2000 0.3000 0.4000 0.5000 0.6000 0.7000 0.8333 1; 200; are not classes
 double_encoded.csv; ; 0 1; 30; 30  in a wrong encoding
 mixed_encoding.csv; --encoding cp1252; 0 1; 30; 15  in a wrong encoding
@@ -533,8 +517,3 @@ def test_the_lines_for_odd_shapes_write_what_is_in_the_files(in_folder, capsys):
             assert "encoding" not in capsys.readouterr().out
     expected = re.split("; |\n", WRITTEN.strip())
     assert written == {name: rest for name, _, rest in (case.partition(" ") for case in expected)}
-    anchors = {
-        re.sub(r"[^\w -]", "", line).strip() for line in page.splitlines() if line[:2] == "##"
-    }
-    anchors = {anchor.lower().replace(" ", "-") for anchor in anchors}
-    assert set(re.findall(r"\(#([\w-]+)\)", page)) <= anchors
