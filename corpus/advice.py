@@ -57,5 +57,6 @@ def on_constants(counts, classes, batch, validation, weigh, given=False):
         lines[-1] += f" more with class_weight={WEIGHTS} in model.fit"
     if "EPOCHS" in advised:
         listed = ", ".join(f"{name} = {value}" for name, value in advised.items())
-        lines.append(f"few texts of {classes[counts.argmin()]!r}: set {listed}")
+        few = "" if "BATCH_SIZE" in advised else f" of {classes[counts.argmin()]!r}"
+        lines.append(f"few texts{few}: set {listed}")
     return lines

@@ -287,7 +287,7 @@ def test_the_advice_names_the_constants_that_suit_the_data():
         labels = np.repeat(range(len(counts)), counts)
         return on_train(labels, list("abcdef")[: len(counts)], validation)
 
-    assert advice(1600, 1600) == advice(*[200] * 6) == ([], {})
+    assert advice(1600, 1600) == advice(*[200] * 6) == ([], {}) and advice(20_000, 60)[1] == {}
     few = {"BATCH_SIZE": 16, "EPOCHS": 20, "VALIDATION_SIZE": 0}
     [line], constants = advice(160, 160)
     assert constants == few and "BATCH_SIZE = 16, EPOCHS = 20, VALIDATION_SIZE = 0" in line

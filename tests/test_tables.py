@@ -130,6 +130,7 @@ FOLDERS = {  # files: part and class of those that are taken, or what the refusa
     "b/1 train/1 no __MACOSX/b/1 b/.ipynb/1 b/x.csv unsup/1": "None b text, None train text",
     "x/in/a/1 x/in/b/1": "'x'",
     "in/b.csv in/a.csv.gz readme": "--test PATH.*mine/in/a.csv.gz, mine/in/b.csv",
+    "train/a/1 train/b/1 docs/1": "nothing beside",
     "train/a/1 train/b/1 fold/a/1": "nothing beside",
 }
 
