@@ -164,8 +164,6 @@ def test_columns_and_encodings_can_be_chosen(in_folder):
     one, _ = prepare("mine.csv", *options, "--encoding", "cp1252")
     other, _ = prepare(write_table("mine.csv", rows, "utf-8-sig", header), *options)
     assert {"größe", "and", "so", "on"} <= set(words_of(one)) and equal(one, other)
-    write_table("mine.csv", rows[1:], header=rows[0])
-    assert equal(prepare("mine.csv", "--no-header", "--text", "2,3", "--label", "1")[0], other)
 
 
 def test_the_split_is_stratified_seeded_and_shuffled(in_folder):
