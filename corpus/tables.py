@@ -189,7 +189,8 @@ def as_text(value):
         value = value.decode(errors="replace")
     if isinstance(value, bool | list | dict):
         value = json.dumps(value, ensure_ascii=False, default=str)
-    return "" if value is None else str(value).encode(errors="replace").decode()  # surrogates
+    missing = value is None or value != value  # NaN is what pandas makes of #N/A in Excel
+    return "" if missing else str(value).encode(errors="replace").decode()  # surrogates
 
 
 def parquet(path):
