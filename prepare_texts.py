@@ -17,11 +17,11 @@ order); of two, the network gives the probability of the second. Without a test 
 of each class becomes it; texts of the same words stay together.
 
 A table is text in UTF-8 or UTF-16, separated by commas, semicolons, tabs or |, JSON (lines, or an
-array of objects), fastText's lines with __label__, a parquet or an Excel file; also as .gz, .bz2
-or .zip of one file. Several are joined. A column split, set or fold says what is train, validation
-and test; so do folders of these names, each with the folders of the classes. For all other shapes,
-call `write` in Python: docs/own_texts.md. Rows without words or a label (empty, nan) are left out
-and counted. Labels that differ in case, in spaces or as 1 and 1.0 are one class.
+array of objects), a parquet or an Excel file; also as .gz. Several are joined. A column split, set
+or fold says what is train, validation and test; so do folders of these names, each with the folders
+of the classes. For all other shapes, call `write` in Python: docs/own_texts.md. Rows without words
+or a label (empty, nan) are left out and counted. Labels that differ in case, in spaces or as 1 and
+1.0 are one class.
 """
 
 import collections
@@ -157,8 +157,6 @@ def collect(encoder, sources):
                 firsts.setdefault(each, place)
             if part not in (None, source.part) and sources[0].part != sources[-1].part:
                 raise DataError(f"{source.name} has parts: leave --test and --validation out")
-            if total % 100_000 == 0:
-                print(f"read {total:,} texts", file=sys.stderr, flush=True)
         unit = "row" if source.columns else source.unit
         report.append(f"{source.name}: {total:,} {unit}s{source.account()}")
         for reason in filter(counts.get, counts):
@@ -282,13 +280,8 @@ def check_target(target, made_from):
 def main(arguments=None):
     parser = cli.parser(__doc__)
     add = parser.add_argument
-    last = "; the last may be OUTPUT.npz (default: data/ and PATH's name)"
-    add(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help=f"a table, or a folder with a folder per class{last}",
-    )
+    paths = "a table, or a folder with a folder per class; the last may be OUTPUT.npz"
+    add("paths", nargs="+", metavar="PATH", help=f"{paths} (default: data/ and PATH's name)")
     test = parser.add_mutually_exclusive_group()
     own = {"action": "append", "default": [], "metavar": "PATH"}
     test.add_argument("--test", **own, help="a table or folder like PATH, to test on")
@@ -297,12 +290,8 @@ def main(arguments=None):
     add("--seed", type=int, default=1, help="seed of split and shuffling (default: 1)")
     add("--text", metavar="NAME", help="text column, or several to join: title,body")
     add("--label", metavar="NAME", help="column of labels")
-    add(
-        "--words",
-        choices=["unicode", "characters"],
-        default="unicode",
-        help="what the network reads as words",
-    )
+    choices = "unicode", "characters"
+    add("--words", choices=choices, default="unicode", help="what the network reads as words")
     add("--no-header", dest="header", action="store_false", help="line 1 is data, not names")
     add("--encoding", metavar="NAME", help="of the files (default: UTF-8 or UTF-16, detected)")
     add("--quotes", choices=tables.QUOTES, help="what quotation marks mean (default: detected)")

@@ -1,6 +1,7 @@
 """Texts of the same words: counted, and kept together where train, validation and test are cut."""
 
 import collections
+import itertools
 
 from corpus import SEE
 
@@ -22,18 +23,20 @@ def split(examples, numbers, fraction):
     Args: `numbers`, {label: class}; `fraction`, of each class for test, where texts of the same
     words count as of the class of the first.
     """
-    classes, of_same, train, test = collections.defaultdict(list), {}, [], []
+    groups, classes = collections.defaultdict(list), collections.defaultdict(list)
     for each in examples:
-        classes[of_same.setdefault(each.same, numbers[each.label])].append(each)
-    for texts in classes.values():
-        counts = collections.Counter(each.same for each in texts)
-        most = max(counts, key=counts.get)
-        texts.sort(key=lambda each: each.same == most)  # the most frequent text is for train
-        starts = [n for n in range(len(texts)) if n == 0 or texts[n].same != texts[n - 1].same]
-        size = max([round(len(texts) * fraction), *starts[1:2]])
-        size = max(start for start in starts if start <= size)
-        test += texts[:size]
-        train += texts[size:]
+        groups[each.same].append(each)
+    for group in groups.values():
+        classes[numbers[group[0].label]].append(group)
+    train, test = [], []
+    for of_class in classes.values():
+        most = max(of_class, key=len)
+        of_class.sort(key=lambda group: group is most)  # the most frequent text is for train
+        ends = list(itertools.accumulate(map(len, of_class)))
+        cut = sum(end <= round(ends[-1] * fraction) for end in ends)
+        cut = min(max(cut, 1), len(of_class) - 1)
+        test += itertools.chain(*of_class[:cut])
+        train += itertools.chain(*of_class[cut:])
     return train, test
 
 
@@ -43,21 +46,18 @@ def compare(parts, numbers):
     Args: `parts`, {"train", perhaps "test" and "validation": Examples}; `numbers`, {label: class}.
     """
     train, lines, warnings, how = parts["train"], [], [], "test as given"
-    texts, labels = {each.text for each in train}, collections.defaultdict(set)
+    texts, labels = len({each.text for each in train}), collections.defaultdict(set)
     for each in train:
         labels[each.same].add(numbers[each.label])
-    if len(train) > len(texts):
-        lines.append(f"{len(train) - len(texts):,} texts for train repeat another one")
-    if len(texts) > len(labels):
+    if len(train) > texts:
+        lines.append(f"{len(train) - texts:,} texts for train repeat another one")
+    if other := texts - len(labels):
         dropped = f"only in what is dropped, such as punctuation and case: {SEE}"
-        lines.append(f"{len(texts) - len(labels):,} texts differ from another {dropped}")
+        lines.append(f"{other:,} texts differ from another {dropped}")
     if mixed := sum(len(labels[each.same]) > 1 for each in train):
         warnings.append(f"{mixed:,} texts of the same words have different labels")
     for part in sorted(parts.keys() - {"train"}):
-        twins = [each for each in parts[part] if each.same in labels]
-        other = sum(each.text not in texts for each in twins)
-        if twins:
-            warnings.append(f"{len(twins):,} of {len(parts[part]):,} {part} texts are in train too")
-            warnings[-1] += f", {other:,} of them only by their words" * (other > 0)
+        if twins := sum(each.same in labels for each in parts[part]):
+            warnings.append(f"{twins:,} of {len(parts[part]):,} {part} texts are in train too")
             how += f", {warnings[-1]}" * (part == "test")
     return lines, warnings, how

@@ -1,9 +1,7 @@
 """Folders of texts: a sub-folder for each class, perhaps inside folders for train and test."""
 
-import itertools
 import pathlib
 import re
-import shlex
 
 from corpus import WRITE, DataError, tables
 
@@ -12,7 +10,7 @@ PARTS |= dict.fromkeys(["validation", "valid", "val", "dev"], "validation")
 UNLABELLED = "unsup", "unsupervised", "unlabeled", "unlabelled"
 # What editors, notebooks, Git or an operating system leave.
 HIDDEN = re.compile(r"\.|(__MACOSX|__pycache__|Thumbs\.db|desktop\.ini)$")
-TABLE = re.compile(r"(?i)\.(csv|tsv|jsonl|parquet|xlsx)(\.gz|\.bz2|\.zip)?$")
+TABLE = re.compile(r"(?i)\.(csv|tsv|jsonl|parquet|xlsx)(\.gz)?$")
 
 
 def sub_folders(*path):
@@ -28,13 +26,18 @@ def texts(path, encoding):
     instead of text and class.
     Raises: DataError where the folders are not those of classes, or a file is not text.
     """
-    names = sub_folders(path)
+    names, files = sub_folders(path), sorted(pathlib.Path(path).rglob("*"))
     nested = [name for name in names if sub_folders(path, name)]
     parts = {name: PARTS.get(name.lower()) for name in nested}
     of_parts = nested == names and None not in parts.values() and "train" in parts.values()
     if not of_parts and (nested or len(names) < 2):
-        raise refusal(path)
-    for file in sorted(pathlib.Path(path).rglob("*")):
+        reason = "needs a folder for each class, with a file for each text (not a line); or train"
+        reason += f" (and test, validation) with these, and nothing beside. It has {names[:9]}"
+        if found := [str(file) for file in files if TABLE.search(file.name)]:
+            reason += f" and {len(found)} tables. To read tables, name them: PATH PATH --test PATH"
+            reason += f" --validation PATH. They are {', '.join(found[:99])}"
+        raise DataError(f"{path} {reason}. Name another folder, {WRITE}")
+    for file in files:
         if file.is_dir() and not file.is_symlink():
             continue
         *below, name = file.relative_to(path).parts
@@ -51,26 +54,5 @@ def texts(path, encoding):
         elif TABLE.search(name):
             reason = "a table, where each file should be one text"
         else:
-            text = "".join(tables.lines(file, encoding))
+            text = "".join(tables.lines(str(file), encoding))
         yield part, text, None if reason else classes[0], str(file), reason
-
-
-def refusal(path):
-    """Returns the DataError for a folder of another layout, with a command where one works."""
-    inner, way = pathlib.Path(path), f"Move the files, {WRITE}"
-    while len(names := sub_folders(inner)) == 1:
-        inner /= names[0]
-    if names and inner != pathlib.Path(path):
-        targets = [inner]
-    else:
-        files = sorted(file for file in pathlib.Path(path).rglob("*") if TABLE.search(file.name))
-        words = [re.findall("[a-z]+", file.name.lower()) for file in files]
-        parts = [next((PARTS[word] for word in each if word in PARTS), None) for each in words]
-        of_train = [file for file, part in zip(files, parts) if part in ("train", None)]
-        others = [(f"--{part}", file) for file, part in zip(files, parts) if file not in of_train]
-        clear = not any(parts) or None not in parts  # otherwise of which part is a file?
-        targets = [*of_train, *itertools.chain(*others)] if of_train and clear else []
-    if targets:
-        way = "Type: " + shlex.join(["python", "prepare_texts.py", *map(str, targets)])
-    needed = "needs a folder for each class, with a file for each text (not a line); or train (and"
-    return DataError(f"{path} {needed} test, validation) with these, and nothing beside. {way}")

@@ -1,11 +1,9 @@
 """Tables of texts, read row by row; cells are strings, spelt as in the file.
 
-Formats: delimited text, JSON (an object per line, or an array of them), fastText's lines, parquet,
-Excel; also as .gz, .bz2 or .zip of one file. Excel and a JSON array are loaded into memory.
+Formats: delimited text, JSON (an object per line, or an array of them), parquet, Excel; also as
+.gz. Excel and a JSON array are loaded into memory.
 """
 
-import bz2
-import collections
 import contextlib
 import csv
 import gzip
@@ -14,32 +12,26 @@ import itertools
 import json
 import os
 import re
-import zipfile
 
 from corpus import WRITE, DataError
 
-QUOTES = "double", "backslash", "none"  # quotation marks: see `delimited`
+QUOTES = "double", "none"  # quotation marks are as in CSV, or text
 JSON = re.compile(r"""\s*(\{\s*(["'}]|$)|\[\s*([\[{\]]|$))""")
 NUMBERS = dict.fromkeys(["parse_int", "parse_float", "parse_constant"], str)  # spelt as in JSON
 ROW = 'A row must be {"text": "...", "label": "..."}, on a line or in an array'
 
 TEXT_NAMES = set(
-    "text texts review reviews reviewtext sentence sentences message messages content headline "
-    "body tweet tweets phrase comment comments document description post question utterance "
-    "article abstract news email sms commenttext questiontext tweettext".split()
+    "text texts review reviews reviewtext sentence message content headline body tweet phrase "
+    "comment commenttext document description post question article email sms".split()
 )
-LABEL_NAMES = set(
-    "label labels class classes category categories sentiment sentiments target topic topics "
-    "rating ratings stars polarity emotion intent genre classindex".split()
-)
+LABEL_NAMES = set("label labels class category sentiment target topic rating stars intent".split())
 
 
 class Table:
     """A table; iterate over it once for (number, cells) of each row.
 
     Args: `source`, the same, with the names first if `header`, and no cells for an empty line;
-    `unit`, what rows are numbered by: "row", or "line" for the line on which a row ends; `missing`,
-    why a label may be empty.
+    `unit`, of the numbers: "row", or "line" on which a row ends; `missing`, why a label is empty.
     """
 
     def __init__(self, path, source, header=True, unit="line", notes=(), missing=None):
@@ -71,6 +63,8 @@ def read(path, encoding=None, quotes=None, header=True):
     """
     if not os.path.isfile(path):
         raise refusal(path, "is not a file on disk")
+    if path.lower().endswith((".zip", ".bz2", ".xz")):
+        raise refusal(path, "must be unpacked")
     with opened(path) as file:
         start = file.read(4)
     if start == b"PAR1":
@@ -81,8 +75,6 @@ def read(path, encoding=None, quotes=None, header=True):
     first = next(filter(str.strip, lines(path, encoding)), "")
     if JSON.match(first):
         return Table(path, json_rows(path, encoding, first.lstrip().startswith("[")), unit="row")
-    if re.match(r"__label__[^\s,;|]+[ \t]", first):
-        return Table(path, fasttext(path, encoding))
     return delimited_table(path, encoding, header, first, [quotes] if quotes else QUOTES)
 
 
@@ -93,17 +85,8 @@ def refusal(where, reason):
 @contextlib.contextmanager
 def opened(path):
     """Opens a file for bytes, decompressed. What libraries raise inside becomes a DataError."""
-    ending = os.path.splitext(path)[1].lower()
     try:
-        if ending == ".zip":
-            archive = zipfile.ZipFile(path)
-            names = [name for name in archive.namelist() if not re.search(r"/$|(^|/)(__|\.)", name)]
-            if len(names) != 1:
-                raise refusal(path, f"is a zip archive of {len(names):,} files, not of one")
-            file = archive.open(names[0])
-        else:
-            file = {".gz": gzip.open, ".bz2": bz2.open}.get(ending, open)(path, "rb")
-        with file:
+        with (gzip.open if path.lower().endswith(".gz") else open)(path, "rb") as file:
             yield file
     except ImportError as error:
         raise DataError(f"{error}: python -m pip install -r requirements-tools.txt") from None
@@ -119,8 +102,7 @@ def lines(path, encoding):
         marked = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
         number, encoding = 0, "utf-16" if marked else encoding or "utf-8"
         try:
-            for line in io.TextIOWrapper(file, encoding, newline="\n"):
-                number += 1
+            for number, line in enumerate(io.TextIOWrapper(file, encoding, newline="\n"), 1):
                 if "\0" in line:
                     raise refusal(f"{path}, line {number}", "may be UTF-16: --encoding utf-16-le")
                 yield line.removeprefix("\ufeff")  # a byte order mark
@@ -140,9 +122,8 @@ def delimited_table(path, encoding, header, start, quotes):
     Ways in which no row spans lines come first: in others a stray mark could swallow rows.
     """
     separators = [mark for mark in sorted("\t|;,", key=start.count, reverse=True) if mark in start]
-    ways = itertools.product((False, True)[: 1 + header], separators or "\t", quotes)
     furthest, notes = (), []
-    for may_span, way in itertools.product((False, True), ways):
+    for may_span, *way in itertools.product((False, True), separators or "\t", quotes):
         last, spanning = 0, 0
         try:
             for end, _ in delimited(path, encoding, *way):
@@ -152,40 +133,29 @@ def delimited_table(path, encoding, header, start, quotes):
                 last = end
             break
         except csv.Error as error:
-            furthest = max(furthest, (may_span, not way[0], last + 1, str(error)))
+            furthest = max(furthest, (may_span, last + 1, str(error)))
     else:
-        raise refusal(f"{path}, line {furthest[2]:,},", furthest[3].split(" - ")[0])
-    row_names, _, marks = way
-    if row_names:
-        notes.append("the first column has no name: row names, as R writes them")
-    if marks != "double":
-        notes.append(f"quotation marks are not as in CSV: --quotes {marks}")
+        raise refusal(f"{path}, line {furthest[1]:,},", furthest[2].split(" - ")[0])
+    if way[1] == "none":
+        notes.append("quotation marks are not as in CSV, but text: --quotes none")
     if spanning:
         notes.append(f"{spanning:,} rows span several lines; if each line is a row: --quotes none")
     return Table(path, delimited(path, encoding, *way), header, notes=notes)
 
 
-def delimited(path, encoding, row_names, separator, quotes):
-    """Yields the rows of delimited text; raises csv.Error where one does not fit.
-
-    Args: `row_names`, whether all rows but the first have a number in front, as R writes them;
-    `quotes`, "double": as in CSV; "backslash": also with one before a mark; "none": marks are text.
-    """
+def delimited(path, encoding, separator, quotes):
+    """Yields the rows of delimited text; raises csv.Error where one does not fit."""
     csv.field_size_limit(1 << 24)  # characters: a mark that is never closed takes in all the rest
-    source = lines(path, encoding)
-    if quotes == "backslash":
-        escaped = re.compile(r'\\(["\\])')
-        source = (escaped.sub(lambda mark: mark[1].replace('"', '""'), line) for line in source)
     quoting = csv.QUOTE_NONE if quotes == "none" else csv.QUOTE_MINIMAL
-    reader = csv.reader(source, delimiter=separator, quoting=quoting, strict=True)
-    names = []
+    source = lines(path, encoding)
+    reader, names = csv.reader(source, delimiter=separator, quoting=quoting, strict=True), []
     for cells in reader:
-        if cells and not names:
-            names = cells = [""] * row_names + cells
-        elif cells and (len(cells) != len(names) or (row_names and not cells[0].isdecimal())):
-            shown = [repr(separator.join(row)[:40]) for row in (names, cells)]
-            reason = f"{len(cells)} instead of {len(names)} cells (no double quotation marks?)"
-            raise csv.Error(f"{reason}: {shown[1]}. The first row: {shown[0]}")
+        names = names or cells
+        if cells and len(cells) != len(names):
+            row, first = (repr(separator.join(each)[:40]) for each in (cells, names))
+            reason = 'cells (no double quotation marks, \\" for "", or row names of R?)'
+            reason = f"{len(cells)} instead of {len(names)} {reason}"
+            raise csv.Error(f"{reason}: {row}. The first row: {first}")
         yield reader.line_num, cells
 
 
@@ -198,16 +168,17 @@ def json_rows(path, encoding, array):
 
 def objects(path, encoding, array):
     """Yields (number, object) of each row of JSON, {} for an empty line."""
-    source = ["".join(lines(path, encoding))] if array else lines(path, encoding)
-    for number, text in enumerate(source, 1):
-        try:
-            rows = json.loads(text.strip() or "{}", **NUMBERS)
-            for number, row in enumerate(rows if array else [rows], number):
-                if row != {} and all(isinstance(cell, dict | list) for cell in row.values()):
-                    raise ValueError("all values are lists or objects")
-                yield number, row
-        except (AttributeError, ValueError, RecursionError) as error:
-            raise refusal(f"{path}, row {number:,}:", f"{ROW} ({error})") from None
+    rows, number = lines(path, encoding), 1
+    try:
+        if array:
+            rows = json.loads("".join(rows), **NUMBERS)
+        for number, row in enumerate(rows, 1):
+            row = row if array else json.loads(row.strip() or "{}", **NUMBERS)
+            if row != {} and all(isinstance(cell, dict | list) for cell in row.values()):
+                raise ValueError("all values are lists or objects")
+            yield number, row
+    except (AttributeError, ValueError, RecursionError) as error:
+        raise refusal(f"{path}, row {number:,}:", f"{ROW} ({error})") from None
 
 
 def as_text(value):
@@ -218,15 +189,8 @@ def as_text(value):
         value = value.decode(errors="replace")
     if isinstance(value, bool | list | dict):
         value = json.dumps(value, ensure_ascii=False, default=str)
-    return "" if value is None else str(value).encode(errors="replace").decode()  # surrogates
-
-
-def fasttext(path, encoding):
-    yield 0, ["label", "text"]
-    for number, line in enumerate(lines(path, encoding), 1):
-        labels = ",".join(re.findall(r"__label__(\S+)", line))
-        text = re.sub(r"__label__\S+", "", line).strip()
-        yield number, [labels, text] if labels or text else []
+    missing = value is None or value != value  # NaN is what pandas makes of #N/A in Excel
+    return "" if missing else str(value).encode(errors="replace").decode()  # surrogates
 
 
 def parquet(path):
@@ -243,23 +207,20 @@ def parquet(path):
 def excel(path, header):
     """Yields the rows of the only sheet with cells."""
     with opened(path) as file:
-        from openpyxl import load_workbook
+        import pandas
 
-        sheets = collections.defaultdict(list)
-        for sheet in load_workbook(file, read_only=True, data_only=True).worksheets:
-            sheet.reset_dimensions()  # those in the file may be wrong
-            for number, values in enumerate(sheet.values, 1):
-                if used := [at for at, value in enumerate(values, 1) if value not in (None, "")]:
-                    cells = list(map(as_text, values[: used[-1]]))
-                    sheets[sheet.title].append((number, cells))
-    if len(sheets) != 1:
-        raise refusal(path, f"must have cells in one sheet, not in {len(sheets)}: {list(sheets)}")
-    [rows] = sheets.values()
-    number, widest = max(rows, key=lambda row: len(row[1]))
-    if header and len(rows[0][1]) < len(widest):
+        options = {"sheet_name": None, "header": None, "dtype": object, "na_filter": False}
+        sheets = pandas.read_excel(file, **options)
+    names = [name for name in sheets if not sheets[name].empty]
+    if len(names) != 1:
+        raise refusal(path, f"must have cells in one sheet, not in {len(names)}: {names}")
+    table = sheets[names[0]].itertuples(index=False, name=None)
+    rows = ((number, list(map(as_text, cells))) for number, cells in enumerate(table, 1))
+    rows = [(number, cells) for number, cells in rows if any(cells)]
+    number = next(number for number, cells in rows if cells[-1])
+    if header and number != rows[0][0]:
         raise refusal(f"{path}, row {number:,},", "has a cell in a column without a name")
-    for number, cells in rows:
-        yield number, cells + [""] * (len(widest) - len(cells))
+    yield from rows
 
 
 def is_usual(name, names):
@@ -273,16 +234,15 @@ def find(table, given, names, option):
     Args: `given`, names or numbers, separated by commas, or None; `option`, "--text", say.
     """
     columns = [name.lower() for name in table.columns]
-    counts = collections.Counter(columns)
     keys = {str(at): at - 1 for at in range(1, len(columns) + 1)}
-    keys |= {name: at for at, name in enumerate(columns) if counts[name] == 1}
+    keys |= {name: at for at, name in enumerate(columns) if columns.count(name) == 1}
     usual = [name for name in columns if is_usual(name, names)]
     places = [keys.get(name.strip()) for name in (given.lower().split(",") if given else usual)]
     if None in places or not (given or len(places) == 1):
         listed = ", ".join(f"{at} {name[:40]!r}" for at, name in enumerate(table.columns[:20], 1))
-        reason = f"has no column, or several, for {option} {given or 'a usual name'!r}"
+        reason = f"has no column, or several, for {option} {given or 'a usual name'!r}. Columns"
         advice = f"Choose: {option} NAME or number; if line 1 is data: --no-header {option} 1"
-        raise refusal(table.path, f"{reason}. Columns (tab, |, ; or comma): {listed}. {advice}")
+        raise refusal(table.path, f"{reason} (tab, |, ; or comma): {listed}. {advice}")
     table.notes += [f"{option}: column {at + 1}, {table.columns[at][:40]!r}" for at in places]
     return places
 
