@@ -105,8 +105,14 @@ def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
         assert f"factors are then {factor(cell, opened=True):.3f} in both" in LINE
 
 
-def test_the_page_has_the_accuracies_without_clipping():
-    accuracies = [100 * run["test_accuracy"] for run in reproduce.runs_to_show()["brownlee"]]
+@pytest.fixture(scope="module")
+def stored():
+    """The stored runs of each recipe."""
+    return reproduce.runs_to_show()
+
+
+def test_the_page_has_the_accuracies_without_clipping(stored):
+    accuracies = [100 * run["test_accuracy"] for run in stored["brownlee"]]
     assert f"reaches from {min(accuracies):.0f} to {max(accuracies):.0f} %:" in PAGE
 
 
@@ -131,9 +137,9 @@ def test_sections_that_scripts_name_exist():
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(script):
+def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(stored, script):
     recipe = illustrate.NETWORKS.get(script, script)
-    figure = reproduce.mean_and_deviation(reproduce.runs_to_show()[recipe]).split(" (")[0]
+    figure = reproduce.mean_and_deviation(stored[recipe]).split(" (")[0]
     row = re.search(rf"^\| `{script}.py` \|.*$", README, re.MULTILINE)[0]
     assert f" {figure} " in row.replace("&nbsp;", " ")
     assert f"Test accuracy {figure} %" in (ROOT / f"{script}.py").read_text(encoding="utf-8")
@@ -153,8 +159,9 @@ def docs(in_folder, monkeypatch):
     return in_folder
 
 
-def test_tables_of_recipes_are_those_of_the_stored_runs(docs, monkeypatch):
-    monkeypatch.delattr(illustrate.reproduce, "train")
+def test_tables_of_recipes_are_those_of_the_stored_runs(docs, stored, monkeypatch):
+    monkeypatch.delattr(reproduce, "train")
+    monkeypatch.setattr(reproduce, "runs_to_show", lambda: stored)
     illustrate.main(["figures"])
     assert illustrate.PAGE.read_text(encoding="utf-8") == PAGE
     assert (docs / "overfitting.png").exists()
