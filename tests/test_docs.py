@@ -1,4 +1,4 @@
-"""docs/: the page's code against Keras, its pictures, tables and length; the notebook."""
+"""docs/: the page's code against Keras, its tables and length; the notebook."""
 
 import pathlib
 import re
@@ -19,89 +19,40 @@ from predict import Classifier, answer
 
 PATH = ROOT / "docs" / "how_recurrent_networks_work.md"
 PAGE = PATH.read_text(encoding="utf-8")
+LINE = " ".join(PAGE.split())
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 NUMPY = {"np": np}
 exec(*re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL), NUMPY)
 
 
-@pytest.fixture
-def layer(request):
-    """A layer of 5 units for inputs of 4 dimensions; random weights, also the biases."""
-    random = np.random.default_rng(0)
-    layer = getattr(layers, request.param)(5, return_sequences=True)
-    layer.build((None, None, 4))
-    layer.set_weights([random.normal(0, 0.7, weights.shape) for weights in layer.get_weights()])
-    return layer
-
-
 @pytest.mark.parametrize(
-    "layer, step",
-    [("LSTM", "lstm"), ("GRU", "gru"), ("SimpleRNN", "simple_rnn")],
-    indirect=["layer"],
+    "name, step, ones",
+    [("LSTM", "lstm", [5, 6, 7, 8, 9]), ("GRU", "gru", []), ("SimpleRNN", "simple_rnn", [])],
 )
-def test_numpy_lines_compute_what_keras_computes(layer, step):
-    """At all words, and the last alone; with random weights and biases, which start at 0 or 1.
+def test_numpy_lines_and_parameters_are_those_of_keras(name, step, ones):
+    """Biases start as the page says. States at all words, and the last alone, with random weights.
 
     LSTM: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. GRU: Cho et al.
     2014, with the reset gate behind the recurrent kernel, as in cuDNN. SimpleRNN: Elman 1990.
     """
-    x = np.random.default_rng(1).normal(size=(3, 7, 4)).astype("float32")
+    layer = getattr(layers, name)(5, return_sequences=True)
+    layer.build((None, None, 4))
+    bias = layer.get_weights()[2]
+    assert np.flatnonzero(bias).tolist() == ones and bias.sum() == len(ones)
+    random = np.random.default_rng(0)
+    layer.set_weights([random.normal(0, 0.7, weights.shape) for weights in layer.get_weights()])
+    x = random.normal(size=(3, 7, 4)).astype("float32")
     states = NUMPY["read"](NUMPY[step], x, *layer.get_weights())
     np.testing.assert_allclose(layer(x), states, atol=1e-5)
     layer.return_sequences = False
     np.testing.assert_allclose(layer(x), states[:, -1], atol=1e-5)
 
-
-@pytest.mark.parametrize("layer", ["SimpleRNN", "GRU", "LSTM"], indirect=True)
-def test_parameters_follow_from_the_formula(layer):
-    """The table's own formula and number, with its m and n; and the formula with 4 and 5."""
     m, n = map(int, re.search(r"\$m = (\d+)\$, \$n = (\d+)\$", PAGE).groups())
     assert (m, n) == (imdb_lstm.EMBEDDING_DIM, imdb_lstm.LSTM_UNITS)
-    name = type(layer).__name__
     formula, number = re.search(rf"`{name}` \| \$(.*?)\$ \| ([\d,]+)", PAGE).groups()
     formula = re.sub(r"(?<=[\dn])(?=[n(])", "*", formula)
     assert eval(formula, {"m": m, "n": n}) == int(number.replace(",", ""))
     assert eval(formula, {"m": 4, "n": 5}) == layer.count_params()
-
-
-def test_biases_start_as_the_page_says():
-    for cell, ones in ("SimpleRNN", []), ("GRU", []), ("LSTM", [5, 6, 7, 8, 9]):
-        layer = getattr(layers, cell)(5)
-        layer.build((None, None, 4))
-        assert np.flatnonzero(layer.get_weights()[2] == 1).tolist() == ones
-        assert np.count_nonzero(layer.get_weights()[2]) == len(ones)
-        assert getattr(layer, "reset_after", True)
-
-
-def test_pictures_exist_and_are_small():
-    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", PAGE)
-    assert len(pictures) == 11
-    for picture in pictures:
-        assert (PATH.parent / picture).stat().st_size < 100_000
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    of_readme = set(re.findall(r"\(docs/([\w.]+)\)", readme))  # pages and the report's picture
-    names = {path.name for path in PATH.parent.iterdir()}
-    assert names == {*pictures, *of_readme, notebook.PATH.name}
-    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme):
-        assert (ROOT / picture).stat().st_size < 200_000
-
-
-@pytest.mark.parametrize("path", list(PATH.parent.glob("*.svg")), ids=lambda path: path.name)
-def test_each_colour_of_a_drawing_has_another_in_dark_mode(path):
-    text = path.read_text(encoding="utf-8")
-    light, style, drawing = re.split("<style>@media .prefers-color-scheme: dark.|</style>", text)
-    for name, colour in re.findall(r'\b(fill|stroke)="(#\w+)"', drawing):
-        assert re.search(rf'\[{name}="{colour}"\] {{ {name}: #(?!{colour[1:]})', style)
-
-
-def test_the_drawing_of_one_layer_has_the_words_and_ids_of_the_table():
-    words, ids = re.findall(r"^\| (?:words|ids) \| (.*) \|$", PAGE, re.MULTILINE)[:2]
-    zeros, *rest = ids.split(" | ")
-    drawing = (PATH.parent / "unrolled.svg").read_text(encoding="utf-8")
-    texts = re.findall(r">([^<>]+)</text>", drawing)
-    for expected in words.split(" | "), ["0 … 0", *rest]:
-        assert [text for text in texts if text in expected] == expected
-    count, total = len(zeros.split()), len(zeros.split()) + len(rest)
-    assert f"{count} steps" in texts and f">1 … {count}<" in drawing and f">{total}<" in drawing
 
 
 def test_the_table_of_layers_is_that_of_imdb_lstm():
@@ -113,9 +64,8 @@ def test_the_table_of_layers_is_that_of_imdb_lstm():
         row = f"`{type(layer).__name__}`", f"(batch, {sizes})", tuple(output.shape)
         rows.append(f"| {' | '.join(map(str, row))} | {layer.count_params():,} |")
     assert "\n".join(rows) in PAGE
-    texts = 25_000 - round(25_000 * imdb_lstm.VALIDATION_SIZE)
-    size = imdb_lstm.BATCH_SIZE
-    assert f"{texts:,} texts in {-(-texts // size)} batches of {size}." in " ".join(PAGE.split())
+    texts, size = 25_000 - round(25_000 * imdb_lstm.VALIDATION_SIZE), imdb_lstm.BATCH_SIZE
+    assert f"{texts:,} texts in {-(-texts // size)} batches of {size}." in LINE
 
 
 def test_the_ids_of_the_page_are_those_of_imdb():
@@ -130,13 +80,11 @@ def test_the_ids_of_the_page_are_those_of_imdb():
 
 
 def test_the_page_names_the_settings_of_the_toy_task():
-    text = " ".join(PAGE.split())
-    assert (
-        f"Networks of {illustrate.UNITS} units were trained on at most {illustrate.STEPS}" in text
-    )
-    assert f"batches of {illustrate.BATCH_SIZE} texts," in text
+    units, steps = illustrate.UNITS, illustrate.STEPS
+    assert f"Networks of {units} units were trained on at most {steps} batches" in LINE
+    assert f"batches of {illustrate.BATCH_SIZE} texts," in LINE
     heads = "".join(f" | {words} words" for words in illustrate.WORDS)
-    assert f"| layer{heads} |" in text
+    assert f"| layer{heads} |" in LINE
 
 
 def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
@@ -151,31 +99,33 @@ def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
             ratios.append((norms[50] / norms[10]) ** (1 / 40))
         return np.mean(ratios)
 
-    text = " ".join(PAGE.split())
     sentence = f"the factors in the first panel are {factor('GRU'):.2f} and {factor('LSTM'):.2f}. "
-    assert f"{sentence}`SimpleRNN` ({factor('SimpleRNN'):.2f}) starts" in text
+    assert f"{sentence}`SimpleRNN` ({factor('SimpleRNN'):.2f}) starts" in LINE
     for cell in "GRU", "LSTM":
-        assert f"factors are then {factor(cell, opened=True):.3f} in both" in text
+        assert f"factors are then {factor(cell, opened=True):.3f} in both" in LINE
 
 
-def test_the_page_has_the_accuracies_without_clipping():
-    accuracies = [100 * run["test_accuracy"] for run in reproduce.runs_to_show()["brownlee"]]
+@pytest.fixture(scope="module")
+def stored():
+    """The stored runs of each recipe."""
+    return reproduce.runs_to_show()
+
+
+def test_the_page_has_the_accuracies_without_clipping(stored):
+    accuracies = [100 * run["test_accuracy"] for run in stored["brownlee"]]
     assert f"reaches from {min(accuracies):.0f} to {max(accuracies):.0f} %:" in PAGE
 
 
 def test_each_exercise_is_an_edit_of_the_script_that_builds_a_model():
     text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
-    exercises = re.findall(r"^\d\. .*?(?=^\d\. |^$)", PAGE, re.MULTILINE | re.DOTALL)
+    exercises = re.findall(r"^\d\. `(.*?)` to\s+`(.*?)`", PAGE, re.MULTILINE)
     assert len(exercises) == 5
-    for exercise in exercises:
-        old, new = re.match(r"\d\. `(.*?)` to\s+`(.*?)`", exercise).groups()
+    for old, new in exercises:
         assert text.count(old) == 1, old
-        module = {"__name__": "edited"}
-        exec(text.replace(old, new), module)
-        module["VOCAB_SIZE"] = 50
-        texts, labels = [np.arange(1, 9, dtype="int32")] * 4, np.zeros(4)
-        [(ids, _)] = module["batches"](texts, labels)
-        assert module["build_model"](np.zeros((50, 128)))(ids).shape == (4, 1)
+        module = tools.module("edited", text.replace(old, new))
+        module.VOCAB_SIZE = 50
+        [(ids, _)] = module.batches([np.arange(1, 9, dtype="int32")] * 4, np.zeros(4))
+        assert module.build_model(np.zeros((50, 128)))(ids).shape == (4, 1)
 
 
 def test_sections_that_scripts_name_exist():
@@ -183,17 +133,15 @@ def test_sections_that_scripts_name_exist():
     sections = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
     for path in [*ROOT.glob("*.py"), ROOT / "README.md"]:
         text = path.read_text(encoding="utf-8")
-        for section in re.findall(rf"{re.escape(PATH.name)}#([\w-]+)", text):
-            assert section in sections, f"{path.name}: #{section}"
+        assert set(re.findall(rf"{re.escape(PATH.name)}#([\w-]+)", text)) <= sections, path.name
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(script):
+def test_a_script_and_its_row_in_the_readme_have_its_stored_figure(stored, script):
     recipe = illustrate.NETWORKS.get(script, script)
-    runs = reproduce.runs_to_show()[recipe]
-    figure = reproduce.mean_and_deviation(runs).split(" (")[0]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("&nbsp;", " ")
-    assert re.search(rf"^\| `{script}.py` \|.* {figure} ", readme, re.MULTILINE)
+    figure = reproduce.mean_and_deviation(stored[recipe]).split(" (")[0]
+    row = re.search(rf"^\| `{script}.py` \|.*$", README, re.MULTILINE)[0]
+    assert f" {figure} " in row.replace("&nbsp;", " ")
     assert f"Test accuracy {figure} %" in (ROOT / f"{script}.py").read_text(encoding="utf-8")
 
 
@@ -205,39 +153,28 @@ def test_the_page_has_at_most_2300_words():
 @pytest.fixture
 def docs(in_folder, monkeypatch):
     """The current folder, with a copy of the page, in place of docs/."""
-    (in_folder / PATH.name).write_text(PAGE, encoding="utf-8")
     monkeypatch.setattr(illustrate, "DOCS", in_folder)
     monkeypatch.setattr(illustrate, "PAGE", in_folder / PATH.name)
+    illustrate.PAGE.write_text(PAGE, encoding="utf-8")
     return in_folder
 
 
-def test_fill_replaces_one_table(docs):
-    illustrate.fill("units", "new")
-    before, rest = PAGE.split("<!-- units -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    expected = f"{before}<!-- units -->\n\nnew\n\n<!-- end -->{after}"
-    assert illustrate.PAGE.read_text(encoding="utf-8") == expected
-    with pytest.raises(DataError, match="has no <!-- unit -->"):
-        illustrate.fill("unit", "new")
-
-
-def test_tables_of_recipes_are_those_of_the_stored_runs(docs, monkeypatch):
-    monkeypatch.delattr(illustrate.reproduce, "train")
+def test_tables_of_recipes_are_those_of_the_stored_runs(docs, stored, monkeypatch):
+    monkeypatch.delattr(reproduce, "train")
+    monkeypatch.setattr(reproduce, "runs_to_show", lambda: stored)
     illustrate.main(["figures"])
     assert illustrate.PAGE.read_text(encoding="utf-8") == PAGE
     assert (docs / "overfitting.png").exists()
 
 
 @pytest.mark.slow
-def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, monkeypatch, capsys):
+def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, monkeypatch):
     data_file.write("data/imdb.npz", small_sample)
-    path = pathlib.Path("imdb_lstm.py")
-    path.write_text(tools.variant("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1}), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", [path.name])
-    runpy.run_path(path.name, run_name="__main__")
+    text = tools.variant("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1})
+    pathlib.Path("imdb_lstm.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["imdb_lstm.py"])
+    runpy.run_path("imdb_lstm.py", run_name="__main__")
     monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
-    with pytest.raises(DataError, match="no recipe has its code"):
-        illustrate.main(["runs"])
     found = {"recipe": "small", "seed": 2}
     monkeypatch.setattr(illustrate.reproduce, "read_run", lambda folder: found)
     with pytest.raises(DataError, match="not a run of small with seed 1"):
@@ -252,20 +189,16 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     assert "| `imdb_lstm.py` | " in page and "`imdb_bilstm.py` | " not in page
     for name in "reading", "hidden_states", "gradients":
         assert (docs / f"{name}.png").exists()
-    with pytest.raises(SystemExit):
-        illustrate.main(["toys"])
-    assert "there is no part 'toys'" in capsys.readouterr().err
 
 
 def test_the_notebook_has_the_script(tmp_path, monkeypatch):
     """Each part once, and in order; the command that writes it changes nothing."""
     stored = nbformat.read(notebook.PATH, 4)
     parts = {cell.id: cell.source for cell in stored.cells if cell.id in notebook.parts()}
-    assert parts == notebook.parts()
     *names, gru = parts
     text = (ROOT / "imdb_lstm.py").read_text(encoding="utf-8")
     assert text.startswith("\n\n\n".join(parts[name] for name in names) + "\n\n\nif __name__")
-    assert parts["gru"] == parts["build_model"].replace("layers.LSTM(", "layers.GRU(")
+    assert parts[gru] == parts["build_model"].replace("layers.LSTM(", "layers.GRU(")
     (tmp_path / "copy.ipynb").write_bytes(notebook.PATH.read_bytes())
     monkeypatch.setattr(notebook, "PATH", tmp_path / "copy.ipynb")
     notebook.main([])
@@ -298,6 +231,5 @@ def test_the_notebook_runs_and_keeps_a_line_an_epoch(in_folder, small_sample, mo
         assert each["constants"] == runs.constants_of(text)
     assert gru["parameters"] < run["parameters"]
     words = re.findall(r"(\d+\.\d)%  (\w+)", printed["sentence"])
-    sentence = " ".join(word for _, word in words)
-    [found] = answer(Classifier(run["folder"]), [sentence])
+    [found] = answer(Classifier(run["folder"]), [" ".join(word for _, word in words)])
     assert float(words[-1][0]) == pytest.approx(100 * found["probabilities"]["positive"], abs=0.1)
