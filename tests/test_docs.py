@@ -175,9 +175,9 @@ def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, mo
     monkeypatch.setattr(sys, "argv", ["imdb_lstm.py"])
     runpy.run_path("imdb_lstm.py", run_name="__main__")
     monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
-    found = {"recipe": "small", "seed": 2}
-    monkeypatch.setattr(illustrate.reproduce, "read_run", lambda folder: found)
-    with pytest.raises(DataError, match="not a run of small with seed 1"):
+    found = {"seed": 2}
+    monkeypatch.setattr(illustrate.reproduce, "line_of", lambda *_: found)
+    with pytest.raises(DataError, match="has another seed than 1"):
         illustrate.main(["runs"])
     found["seed"] = 1
     for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS=("LSTM",)).items():
