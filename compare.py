@@ -166,7 +166,8 @@ def combinations(arguments):
             everything = json.loads(json.dumps(constants | changes))  # as result.json has it
             run = {"script": script, "code": runs.code_of(text), "constants": everything}
             run |= {"fingerprint": data_file.fingerprint(everything["DATA_FILE"])}
-            run |= {"backend": runs.backend(), "vectors": runs.vectors_of(everything)}
+            run |= {"backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+            run |= {"vectors": runs.vectors_of(everything)}
             title = " ".join([script, *(f"{name}={show(changes[name])}" for name in changes)])
             wanted.append(Combination(run, title, changes, text))
     return wanted
@@ -277,7 +278,8 @@ def tabulate(frame):
             row |= {name: same[name].mean(skipna=False), f"{name}_sd": same[name].std()}
         row |= {"parameters": same["parameters"].iloc[-1], "epochs": same["epochs"].mean()}
         row |= {"seconds_per_epoch": same["seconds"].mean(), "runs": list(same["run"])}
-        rows.append(row | {"diverged": any(map(runs.diverged, same["run"]))})
+        losses = [run.get("val_loss", run["loss"]) for run in same["run"]]
+        rows.append(row | {"diverged": not all(map(math.isfinite, losses))})
     table = pandas.DataFrame(rows)
     order = table.assign(without=table["val_accuracy"].isna(), error=1 - table["val_accuracy"])
     order = order.sort_values(["without", "diverged", "error", "val_loss"]).index
@@ -409,7 +411,7 @@ def main(arguments=None):
     if options.dry_run:
         for combination in wanted:
             print(("to train: " if combination in missing else "finished: ") + combination.title)
-        print(f"{len(todo)} runs to train{jobs.time_of(todo, slots=options.jobs)}")
+        print(f"{len(todo)} runs to train{jobs.time_of(todo, options.jobs)}")
         return
     if missing:
         workers = jobs.Cluster(options.cluster) if options.cluster else jobs.Machine(options.jobs)
