@@ -28,7 +28,7 @@ class Machine:
     """Runs jobs as processes of this machine, which share its cores; stops them at the end."""
 
     def __init__(self, slots):
-        self.slots, self.children = slots, []
+        self.slots, self.children, self.stopped = slots, [], False
         self.pool = concurrent.futures.ThreadPoolExecutor(slots)
 
     def submit(self, job, folder):
@@ -45,10 +45,11 @@ class Machine:
         Returns a subprocess.CompletedProcess whose stdout is the last line of output.
         """
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
-        arguments = [sys.executable, "-u", "-c", code]
-        last = ""
+        arguments, last = [sys.executable, "-u", "-c", code], ""
         with subprocess.Popen(arguments, cwd=folder, env=environment, **OUTPUT) as process:
             self.children.append(process)
+            if self.stopped:
+                process.terminate()
             for line in process.stdout:
                 last = line.strip() or last
                 if re.match(r"Epoch |\d+/\d+ - .*loss", line):  # what fit(verbose=2) prints
@@ -56,6 +57,7 @@ class Machine:
         return subprocess.CompletedProcess(arguments, process.returncode, last)
 
     def close(self):
+        self.stopped = True  # first: a child that starts now sees it
         self.pool.shutdown(wait=False, cancel_futures=True)
         for child in list(self.children):
             child.terminate()  # nothing happens to one that ended

@@ -226,13 +226,13 @@ def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypat
     assert all(np.array_equal(ids, each) for ids, (each, _) in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("counts", [(9500, 500), (3800, 60), (570, 30), (50, 50)])
+@pytest.mark.parametrize("counts", [(3800, 60), (570, 30)])
 def test_advice_is_that_of_prepare_texts_and_given_where_it_helps(counts):
     def lines_for(y_train, labels, predicted):
         constants = {"VALIDATION_SIZE": 0.1, "BATCH_SIZE": 128}
-        return report.measure(labels, predicted, y_train, np.array(names), constants)[1]
+        return report.measure(labels, predicted, y_train, names, constants)[1]
 
-    names, labels = ["fine", "complaint"], np.repeat([0, 1], counts)
+    names, labels = np.array(["fine", "complaint"], dtype=object), np.repeat([0, 1], counts)
     missed, learned, *lines = lines_for(labels, labels, np.zeros_like(labels))[3:]
     assert "complaint" in missed and f"({counts[1]} " in missed and "baseline" in learned
     advised, _ = advice.on_train(labels, names, 0)
