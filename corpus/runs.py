@@ -133,7 +133,7 @@ def read(folder, model=False):
         if model:
             (folder / name).stat()
     except FileNotFoundError:
-        raise DataError(f"{folder} has no {name}") from None
+        raise DataError(f"{folder} is unfinished or incomplete: it has no {name}") from None
     except Exception as error:  # which one depends on where the run is damaged
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"{folder}: {name} cannot be used ({reason})") from None
