@@ -166,7 +166,8 @@ def combinations(arguments):
             everything = json.loads(json.dumps(constants | changes))  # as result.json has it
             run = {"script": script, "code": runs.code_of(text), "constants": everything}
             run |= {"fingerprint": data_file.fingerprint(everything["DATA_FILE"])}
-            run |= {"backend": runs.backend(), "vectors": runs.vectors_of(everything)}
+            run |= {"backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+            run |= {"vectors": runs.vectors_of(everything)}
             title = " ".join([script, *(f"{name}={show(changes[name])}" for name in changes)])
             wanted.append(Combination(run, title, changes, text))
     return wanted
@@ -277,7 +278,8 @@ def tabulate(frame):
             row |= {name: same[name].mean(skipna=False), f"{name}_sd": same[name].std()}
         row |= {"parameters": same["parameters"].iloc[-1], "epochs": same["epochs"].mean()}
         row |= {"seconds_per_epoch": same["seconds"].mean(), "runs": list(same["run"])}
-        rows.append(row | {"diverged": any(map(runs.diverged, same["run"]))})
+        losses = [run.get("val_loss", run["loss"]) for run in same["run"]]
+        rows.append(row | {"diverged": not all(map(math.isfinite, losses))})
     table = pandas.DataFrame(rows)
     order = table.assign(without=table["val_accuracy"].isna(), error=1 - table["val_accuracy"])
     order = order.sort_values(["without", "diverged", "error", "val_loss"]).index
@@ -323,8 +325,8 @@ def format_table(table):
     return shown.to_string(index=False, na_rep="")
 
 
-def print_table(table, common):
-    """Prints a table and what to think of it; `common` is added to its heading."""
+def print_table(table):
+    """Prints a table and what to think of it."""
     run, accuracy = table["runs"][0][0], table["val_accuracy"][0]
     text = f"\n{run['source']}\n"
     if run.get("right") is not None and len(run["right"]):
@@ -332,7 +334,7 @@ def print_table(table, common):
         accuracy = (accuracy * count + 2) / (count + 4)  # Agresti and Coull: no error of 0 at 100%
         error = 100 * math.sqrt(accuracy * (1 - accuracy) / (count + 4))
         text += f"validation: {count:,} texts, standard error of an accuracy {error:.1f}; "
-    print(f"{text}accuracies in %{common}")
+    print(f"{text}accuracies in %")
     print(format_table(table))
     if "code" in table:
         print("code: the runs used different versions of the script; compare their code.py files.")
@@ -364,23 +366,20 @@ def draw(tables, path):
                     axes.plot(range(1, len(values) + 1), values, "o-", color=color, **options)
                 mean = [statistics.mean(values) for values in zip(*curves)]  # while all train
                 label = " ".join(f"{key}={row[key]}" for key in names if row[key] == row[key])
-                options = {"color": color, "markersize": 4}
-                options["label"] = escaped(label.removeprefix("script="))
+                label = label.removeprefix("script=").replace("$", r"\$")  # two are a formula
+                options = {"color": color, "markersize": 4, "label": label}
                 axes.plot(range(1, len(mean) + 1), mean, STYLES[number], **options)
             axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation "))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(alpha=0.3)
-        panels[0].set_title(escaped(table["runs"][0][0]["source"]), fontsize=9, loc="left")
+        source = table["runs"][0][0]["source"].replace("$", r"\$")
+        panels[0].set_title(source, fontsize=9, loc="left")
         title = "thick: mean, until the first seed stops; thin: single seeds; circles: best epochs"
         panels[1].set_title(title, fontsize=7, loc="right")
         panels[1].legend(fontsize=8)
     with data_file.replacing(path) as file:
         figure.savefig(file, dpi=150)
     return True
-
-
-def escaped(text):
-    return text.replace("$", r"\$")  # two would enclose a formula
 
 
 def main(arguments=None):
@@ -409,7 +408,7 @@ def main(arguments=None):
     if options.dry_run:
         for combination in wanted:
             print(("to train: " if combination in missing else "finished: ") + combination.title)
-        print(f"{len(todo)} runs to train{jobs.time_of(todo, slots=options.jobs)}")
+        print(f"{len(todo)} runs to train{jobs.time_of(todo, options.jobs)}")
         return
     if missing:
         workers = jobs.Cluster(options.cluster) if options.cluster else jobs.Machine(options.jobs)
@@ -420,7 +419,7 @@ def main(arguments=None):
     other = [title for title in problems if not ended.get(title, "not started")]
     shown, error = without_edited([run for run in shown if run])
     if shown:
-        show_tables(shown, wanted, options.csv)
+        show_tables(shown, options.csv)
     if problems:
         what = f"{len(problems)} of {len(wanted)} runs are missing: {'; '.join(problems)}"
         why = (
@@ -432,15 +431,12 @@ def main(arguments=None):
         raise error or DataError(reason)
 
 
-def show_tables(shown, wanted, csv):
+def show_tables(shown, csv):
     """Prints the tables of runs, draws compare.png and writes a CSV file, where `csv` names one."""
     frame = frame_of(shown)
     tables = [tabulate(same) for _, same in frame.groupby("table", sort=False)]
-    names = [name for name in (wanted[0].changes if wanted else ()) if name != "SEED"]
-    values = {name: {show(each.changes[name]) for each in wanted} for name in names}
-    common = "".join(f"; {name}={min(same)}" for name, same in values.items() if len(same) == 1)
     for table in tables:
-        print_table(table, common)
+        print_table(table)
     if any(len(table) > 1 for table in tables):
         print(EXPLANATION)
     if draw(tables, "compare.png"):

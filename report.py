@@ -76,9 +76,7 @@ def classify(classifier, texts):
     """
     size = classifier.result["constants"]["BATCH_SIZE"]
     order = np.argsort([min(len(text), classifier.max_length) for text in texts], kind="stable")
-    batches = np.split(order, range(size, len(order), size))
-    output = [classifier.batch([texts[row] for row in rows]) for rows in batches]
-    return np.concatenate(output)[np.argsort(order)]
+    return classifier.probabilities(texts, np.split(order, range(size, len(order), size)))
 
 
 def measure(labels, predicted, y_train, names, constants):

@@ -1,58 +1,50 @@
 """Classes: which class a run gave to each text of validation and test, kept in its folder."""
 
-import inspect
+import contextlib
 import os
+import pathlib
 import re
 import sys
 
 import numpy as np
 
 from corpus import DataError, data_file, jobs, runs
+from corpus.classifier import probabilities_of
 
 # Hash of the scripts' `main`, whose call of build_model may differ.
 MAIN = "651743c54180bedd"
+IMPORTS = """import json, pathlib, sys
+import keras, numpy as np, tensorflow as tf
+from keras import datasets
+"""
 
 
 def classify(paths, texts, constants):
     """Classifies the texts of validation and test with the models of runs, in batches of the runs.
 
-    Runs in a process of its own. Args, one each per run: `paths` of the folders; `texts`, those of
-    load_data and batches; `constants`. Writes classes.npz into each folder: val and test, the
-    predicted labels; val_true and test_true; all int32 of shape (texts,).
+    Args, one each per run: `paths` of the folders; `texts`, those of load_data and batches;
+    `constants`. Writes classes.npz into each folder: val and test, the predicted labels; val_true
+    and test_true; all int32 of shape (texts,).
     """
-    import json
-    import os
-    import pathlib
-    import sys
-
-    import keras
-    import numpy as np
-    import tensorflow as tf
-    from keras import datasets
-
     for path, text, names in zip(map(pathlib.Path, paths), texts, constants):
-        names |= {"json": json, "pathlib": pathlib, "sys": sys, "np": np, "tf": tf}
-        names |= {"keras": keras, "datasets": datasets}
-        exec(text, names)
+        names = dict(names)
+        exec(IMPORTS + text, names)
         (x_train, y_train), (x_test, y_test), *_ = names["load_data"]()
         cut = round(len(x_train) * names["VALIDATION_SIZE"])
-        model = keras.models.load_model(path / "model.keras", compile=False)
-        parts = {"val": (x_train[:cut], y_train[:cut]), "test": (x_test, y_test)}
+        model = names["keras"].models.load_model(path / "model.keras", compile=False)
         kept = {}
-        for part, (x, y) in parts.items():
-            kept |= {part: np.zeros(len(x), "int32"), f"{part}_true": y.astype("int32")}
-            for ids, rows in (
-                names["batches"](x, np.arange(len(x)), shuffle=False) if len(x) else ()
-            ):
-                output = np.asarray(model.predict_on_batch(ids))
-                binary = output.shape[1] == 1
-                kept[part][rows] = output[:, 0] > 0.5 if binary else output.argmax(axis=1)
-        np.savez_compressed(path / "classes.part.npz", **kept)
-        os.replace(path / "classes.part.npz", path / "classes.npz")
+        for part, x, y in ("val", x_train[:cut], y_train[:cut]), ("test", x_test, y_test):
+            found = y  # of no texts
+            if len(x):
+                batches = names["batches"](x, np.arange(len(x)), shuffle=False)
+                found = probabilities_of(model, batches).argmax(axis=1)
+            kept |= {part: found.astype("int32"), f"{part}_true": y.astype("int32")}
+        with data_file.replacing(str(path / "classes.npz")) as file:
+            np.savez_compressed(file, **kept)
 
 
 def add(finished):
-    """Computes the classes of runs that have none yet, where this is possible.
+    """Computes the classes of runs that have none yet, where this is possible, in a process.
 
     It needs the model, the data of the run, and load_data and batches as all training scripts have
     them. Other code from a run's folder is not executed.
@@ -60,26 +52,19 @@ def add(finished):
     chosen = []
     for run in finished:
         texts = [runs.function_text(run["text"], name) or "" for name in runs.COMMON]
-        files = os.listdir(run["folder"])
-        if "model.keras" in files and "classes.npz" not in files and has_data(run):
-            if list(map(runs.code_of, texts)) == list(runs.COMMON.values()):
-                chosen.append((run["folder"], "\n\n".join(texts), run["constants"]))
-    if not chosen:
-        return
-    print(f"classifying validation and test with {len(chosen)} runs, once", file=sys.stderr)
-    code = f"{inspect.getsource(classify)}\nclassify(*zip(*{chosen!r}))"
-    done = jobs.run(code, ".", {"KERAS_BACKEND": runs.backend()})
-    if done.returncode:
-        print(f"classification failed: {done.stdout}", file=sys.stderr)
-
-
-def has_data(run):
-    """Tells whether a run's data file is there, and not edited."""
-    try:
-        now = data_file.fingerprint(run["constants"]["DATA_FILE"])
-    except DataError:
-        return False
-    return now is not None and now == run["fingerprint"]
+        usual = list(map(runs.code_of, texts)) == list(runs.COMMON.values())
+        if usual and not read(run) and os.path.exists(f"{run['folder']}/model.keras"):
+            with contextlib.suppress(DataError):  # the data file is damaged or edited
+                now = data_file.fingerprint(run["constants"]["DATA_FILE"])
+                if now and now == run["fingerprint"]:
+                    chosen.append((run["folder"], "\n\n".join(texts), run["constants"]))
+    if chosen:
+        print(f"classifying validation and test with {len(chosen)} runs, once", file=sys.stderr)
+        code = f"import sys; sys.path.insert(0, {str(pathlib.Path(__file__).parents[1])!r})\n"
+        code += f"from corpus import classes; classes.classify(*zip(*{chosen!r}))"
+        done = jobs.Machine(1).run(code, ".", {})
+        if done.returncode:
+            print(f"classification failed: {done.stdout}", file=sys.stderr)
 
 
 def read(run):
@@ -99,13 +84,13 @@ def check(finished):
     changes labels, nothing is known.
     """
     for run in finished:
-        run["right"] = None
-        if kept := read(run):
-            run["right"] = kept["val"] == kept["val_true"]
-            main = re.sub(r"build_model\(.*\)", "", runs.function_text(run["text"], "main") or "")
-            figures = [(run["right"], run.get("val_accuracy"))]
-            figures.append((kept["test"] == kept["test_true"], run["test_accuracy"]))
-            if runs.code_of(main) == MAIN and any(differ(*each) for each in figures):
+        kept, run["right"] = read(run), None
+        if kept:
+            right = {part: kept[part] == kept[f"{part}_true"] for part in ("val", "test")}
+            run["right"] = right["val"]
+            main = runs.function_text(run["text"], "main") or ""
+            usual = runs.code_of(re.sub(r"build_model\(.*\)", "", main)) == MAIN
+            if usual and any(differ(right[part], run.get(f"{part}_accuracy")) for part in right):
                 run["source"] += ", edited before this run"
                 run["fingerprint"] = f"{run['fingerprint']}, edited"
 

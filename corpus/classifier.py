@@ -7,7 +7,18 @@ import numpy as np
 from corpus import DataError, runs
 from corpus.words import FIRST_WORD_ID, RULES, START_ID, UNKNOWN_ID
 
-BATCH_SIZE = 128  # texts that are classified together
+
+def probabilities_of(model, batches):
+    """Returns the probability of each class, float32 of shape (texts, classes), by row.
+
+    Args: `model`, of one output for two classes, or one for each; `batches`, pairs of ids (batch,
+    time) and the rows of these texts, as in `batches(texts, np.arange(len(texts)), shuffle=False)`.
+    """
+    outputs = [(np.asarray(model.predict_on_batch(ids)), rows) for ids, rows in batches]
+    output, rows = map(np.concatenate, zip(*outputs))
+    if output.shape[1] == 1:  # the probability of the second class
+        output = np.hstack([1 - output, output])
+    return output[np.argsort(rows)]
 
 
 class Classifier:
@@ -24,65 +35,54 @@ class Classifier:
 
     def __init__(self, run):
         self.result = run if isinstance(run, dict) else runs.find(str(run))
-        self.folder = pathlib.Path(self.result["folder"])
+        self.folder, name = pathlib.Path(self.result["folder"]), "result.json or vocabulary.txt"
         try:
             self.split = RULES[self.result["about"].get("words", "keras")]
-            self.keras = str(dict(self.result.get("versions", {})).get("keras", ""))
             self.classes = list(map(str, self.result["classes"]))
             self.vocab_size = int(self.result["constants"]["VOCAB_SIZE"])
             self.max_length = int(self.result["constants"]["MAX_LENGTH"])
             # Not read_text: it ends a line at "\r" too, which a word may contain.
             words = (self.folder / "vocabulary.txt").read_bytes().decode().replace("\r\n", "\n")
-        except Exception as error:  # which one depends on where a file is damaged
-            raise self.unusable("result.json or vocabulary.txt", error) from None
-        self.ids = {word: number for number, word in enumerate(words.split("\n"), FIRST_WORD_ID)}
-        import keras  # here, because it takes seconds: the errors above come at once
+            self.ids = {word: id for id, word in enumerate(words.split("\n"), FIRST_WORD_ID)}
+            name = f"model.keras, saved by keras=={self.result['versions'].get('keras')},"
+            import keras  # here, because it takes seconds: the errors above come at once
 
-        try:  # safe mode, Keras's default, runs no code from the file
+            # Safe mode, Keras's default, runs no code from the file.
             self.model = keras.models.load_model(self.folder / "model.keras", compile=False)
             highest = min(max(self.ids.values()), self.vocab_size - 1)
             self.probabilities([[highest], [highest] * 100])  # raises if the model does not fit
-        except Exception as error:
-            other = f"saved by Keras {self.keras}: python -m pip install keras=={self.keras}"
-            same = self.keras in ("", keras.__version__)
-            raise self.unusable("model.keras", error if same else other) from None
-
-    def unusable(self, name, error):
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        return DataError(f"{self.folder}: {name} cannot be used ({reason})")
+        except Exception as error:  # which one depends on where a file is damaged
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            raise DataError(f"{self.folder}: {name} cannot be used ({reason})") from None
 
     def encode(self, words):
         """Returns the start id and the ids of the words that are in the vocabulary, int32."""
         ids = [self.ids[word] for word in words if word in self.ids]
         return np.array([START_ID, *ids], dtype="int32")
 
-    def probabilities(self, texts):
+    def probabilities(self, texts, batches=None):
         """Returns the probability of each class, float32 of shape (texts, classes).
 
         Args: `texts`, a list of id sequences of shape (length,), such as `encode` returns. They are
-        cut and padded as in the scripts' `batches`. Only texts of equal width share a batch, so
-        that other texts change a result at most by rounding.
+        cut and padded as in the scripts' `batches`. `batches`, lists of the rows that are padded
+        together; by default those of equal width, so that other texts do not change a result.
         """
-        widths = np.array([(min(len(text), self.max_length) + 15) // 8 * 8 for text in texts])
-        probabilities = np.zeros((len(texts), len(self.classes)), dtype="float32")
-        for width in np.unique(widths):
-            same = np.flatnonzero(widths == width)
-            for rows in np.split(same, range(BATCH_SIZE, len(same), BATCH_SIZE)):
-                probabilities[rows] = self.batch([texts[row] for row in rows])
-        return probabilities
-
-    def pad(self, texts):
-        """Returns the ids of texts, cut and padded to the width of the longest: (texts, width)."""
+        if not len(texts):
+            return np.zeros((0, len(self.classes)), dtype="float32")
         texts = [np.asarray(text[-self.max_length :], dtype="int32") for text in texts]
-        width = (max(map(len, texts)) + 15) // 8 * 8
-        ids = np.stack([np.pad(text, (width - len(text), 0)) for text in texts])
-        return np.where(ids < self.vocab_size, ids, UNKNOWN_ID)
+        widths = np.array([(len(text) + 15) // 8 * 8 for text in texts])
+        if batches is None:
+            equal = [np.flatnonzero(widths == width) for width in np.unique(widths)]
+            batches = [rows[at : at + 128] for rows in equal for at in range(0, len(rows), 128)]
 
-    def batch(self, texts):
-        """Returns the class probabilities of texts padded to the longest one: (texts, classes)."""
-        output = np.asarray(self.model.predict_on_batch(self.pad(texts)))  # faster than `predict`
-        if output.shape[1] == 1:  # of two classes, the probability of the second
-            output = np.hstack([1 - output, output])
+        def padded(rows):
+            width = widths[rows].max()
+            ids = np.stack([np.pad(texts[row], (width - len(texts[row]), 0)) for row in rows])
+            return np.where(ids < self.vocab_size, ids, UNKNOWN_ID), rows
+
+        output = probabilities_of(self.model, map(padded, batches))
+        if output.shape[1] != len(self.classes):
+            raise DataError(f"the model has {output.shape[1]} classes, not {len(self.classes)}")
         if not 0 <= output.min() <= output.max() <= 1:  # also if one is NaN
             raise DataError("the model's outputs are not probabilities (NaN or outside 0 to 1)")
         return output

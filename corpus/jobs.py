@@ -12,7 +12,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 
 from corpus import DataError
 from corpus.runs import with_constants
@@ -20,9 +19,9 @@ from corpus.runs import with_constants
 # `variant`: jobs of a variant differ in their seed alone. `code`: Python code that trains; on a
 # cluster nothing else is sent. `seconds`: what it will take, None where nothing is known.
 Job = collections.namedtuple("Job", "title variant code seconds")
-BUSY = 75  # the exit status of a job that another process is doing, and what is said of it
-OTHER = "another process is training it"
 FAILED = "training failed"  # not said where a worker of a cluster was lost
+OUTPUT = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+OUTPUT |= {"encoding": "utf-8", "errors": "replace"}
 
 
 class Machine:
@@ -33,13 +32,29 @@ class Machine:
         self.pool = concurrent.futures.ThreadPoolExecutor(slots)
 
     def submit(self, job, folder):
-        environment = {}
-        if self.slots > 1:
-            threads = str(max(1, (os.cpu_count() or 1) // self.slots))
-            names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
-            environment = dict.fromkeys(names, threads) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-        title = f"{job.title}: " if self.slots > 1 else ""
-        return self.pool.submit(run, job.code, folder, environment, title, self)
+        if self.slots == 1:
+            return self.pool.submit(self.run, job.code, folder, {})
+        threads = str(max(1, (os.cpu_count() or 1) // self.slots))
+        names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
+        environment = dict.fromkeys(names, threads) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        return self.pool.submit(self.run, job.code, folder, environment, f"{job.title}: ")
+
+    def run(self, code, folder, environment, title=""):
+        """Runs Python code in a process; shows a line an epoch.
+
+        Returns a subprocess.CompletedProcess whose stdout is the last line of output.
+        """
+        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
+        arguments, last = [sys.executable, "-u", "-c", code], ""
+        with subprocess.Popen(arguments, cwd=folder, env=environment, **OUTPUT) as process:
+            self.children.append(process)
+            if self.stopped:
+                process.terminate()
+            for line in process.stdout:
+                last = line.strip() or last
+                if re.match(r"Epoch |\d+/\d+ - .*loss", line):  # what fit(verbose=2) prints
+                    print(f"  {title}{last}", flush=True)
+        return subprocess.CompletedProcess(arguments, process.returncode, last)
 
     def close(self):
         self.stopped = True  # first: a child that starts now sees it
@@ -71,48 +86,19 @@ class Cluster:
         return max(1, sum(self.client.nthreads().values()))
 
     def submit(self, job, folder):
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": folder}
-        options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
-        return self.pool.submit(subprocess.run, [sys.executable, "-c", job.code], **options)
+        line = [sys.executable, "-c", job.code]
+        return self.pool.submit(subprocess.run, line, cwd=folder, **OUTPUT)
 
     def close(self):
         self.client.close()
 
 
-def run(code, folder, environment, title="", machine=None):
-    """Runs Python code that trains, in a process; shows a line an epoch.
-
-    Returns a subprocess.CompletedProcess whose stdout is the last line of output.
-    """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUTF8": "1"} | environment
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options |= {"text": True, "encoding": "utf-8", "errors": "replace"}
-    arguments = [sys.executable, "-u", "-c", code]
-    last, epoch = "", "Epoch 1/1"  # which Keras does not print
-    with subprocess.Popen(arguments, cwd=folder, env=environment, **options) as process:
-        if machine:
-            machine.children.append(process)
-            if machine.stopped:
-                process.terminate()
-        try:
-            for line in process.stdout:
-                last = line.strip() or last
-                if line.startswith("Epoch "):  # what fit(verbose=2) prints
-                    epoch = line.strip()
-                elif re.match(r"\d+/\d+ - .*loss", line):
-                    print(f"  {title}{epoch}: {line.strip().split(' - ', 1)[1]}", flush=True)
-        except BaseException:
-            process.terminate()
-            raise
-    return subprocess.CompletedProcess(arguments, process.returncode, last)
-
-
-def child(path, text, variant, constants, lock, since, backend):
+def child(path, text, variant, constants, key, since, backend):
     """Runs a training script with other constants, unless another process does, or did since.
 
     Its text is the code of a Job, with the standard library alone. Args: `path`, of the script;
-    `text`, the one that was compared with the stored runs; `variant`, with `constants`; `lock`, a
-    file; `since`, when the newest run was finished while this one was missing.
+    `text`, the one that was compared with the stored runs; `variant`, with `constants`; `key`, a
+    number of the run; `since`, when the newest run was finished while this one was missing.
     """
     import contextlib
     import json
@@ -125,34 +111,26 @@ def child(path, text, variant, constants, lock, since, backend):
         sys.exit(f"{path.name} was edited while compare.py ran. Type the command again.")
     os.environ["KERAS_BACKEND"] = backend
     os.makedirs("runs", exist_ok=True)
-    with open(lock, "w") as file:
-        try:
-            import fcntl
+    lock = open("runs/.lock", "a")  # locked is the byte at `key`, until this process ends
+    with contextlib.suppress(ImportError, OSError):  # Windows, or a file system without locks
+        import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
-        except BlockingIOError:
-            sys.exit(75)  # BUSY
-        except (OSError, ImportError):
-            pass  # a file system without locks, or Windows
-        try:
-            for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
-                with contextlib.suppress(ValueError):  # it is being written
-                    same = json.loads(result.read_bytes())["constants"] == constants
-                    if same and result.stat().st_mtime > since:
-                        sys.exit()
-            names = {"__name__": "__main__", "__file__": str(path)}
-            exec(compile(variant, str(path), "exec"), names)
-        finally:
-            os.remove(lock)
+        fcntl.lockf(lock, fcntl.LOCK_EX, 1, key)  # waits for another process
+    for result in pathlib.Path("runs").glob(f"{path.stem}-*/result.json"):
+        with contextlib.suppress(ValueError):  # it is being written
+            same = json.loads(result.read_bytes())["constants"] == constants
+            if same and result.stat().st_mtime > since:
+                sys.exit()
+    exec(compile(variant, str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
 
 
 def training(run, title, changes, text, finished):
     """Returns the Job that trains a run with changed constants; `text` is that of its script."""
     variant = {name: value for name, value in changes.items() if name != "SEED"}
-    key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    key = int(hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:15], 16)
     since = max((other["finished"] for other in finished), default=0)
     arguments = os.path.abspath(f"{run['script']}.py"), text, with_constants(text, changes)
-    arguments += run["constants"], f"runs/.{key}.lock", since, run["backend"]
+    arguments += run["constants"], key, since, run["backend"]
     code = f"{inspect.getsource(child)}\nchild{arguments!r}"
     seconds = [other["seconds"] for other in finished if other["script"] == run["script"]]
     expected = statistics.mean(seconds) if seconds else None
@@ -165,16 +143,15 @@ def reason_of(future):
         done = future.result()
     except Exception as error:  # of the cluster: a worker was lost
         return f"{type(error).__name__}: {error}".splitlines()[0]
-    if done.returncode == BUSY:
-        return OTHER
     last = (done.stdout.strip() or "no output").splitlines()[-1]
     return f"{FAILED} (status {done.returncode}): {last}" if done.returncode else None
 
 
-def time_of(jobs, measured=(), slots=1):
-    """Returns ", about N min" for jobs, or nothing where too little is known of them."""
-    seconds = [job.seconds or statistics.mean(measured or [0]) for job in jobs]
-    return f", about {math.ceil(sum(seconds) / slots / 60)} min" if all(seconds) and jobs else ""
+def time_of(jobs, slots):
+    """Returns ", about N min" for jobs, or nothing where nothing is known of them."""
+    known = [job.seconds for job in jobs if job.seconds]
+    minutes = statistics.mean(known or [0]) * len(jobs) / slots / 60
+    return f", about {math.ceil(minutes)} min" if known else ""
 
 
 def run_all(jobs, workers, folder):
@@ -183,30 +160,24 @@ def run_all(jobs, workers, folder):
     After a failure the jobs of the same variant are not started, and after failures of two variants
     for the same reason no job is. Such jobs are not yielded.
     """
-    waiting, running, measured, failed = list(jobs), {}, [], {}
-    # Not `concurrent.futures.wait`: Ctrl-C in it leaves locks behind, and the threads never end.
-    done = queue.SimpleQueue()
+    waiting, running, failed = list(jobs), {}, {}
+    done = queue.SimpleQueue()  # with `concurrent.futures.wait`, threads do not end at Ctrl-C
     try:
         while waiting or running:
             while waiting and len(running) < workers.slots:
+                left = time_of([*waiting, *running.values()], workers.slots)
                 job = waiting.pop(0)
-                left = [job, *waiting, *(other for other, _ in running.values())]
-                remaining = time_of(left, measured, workers.slots)
-                number = len(jobs) - len(waiting)
-                text = f"run {number} of {len(jobs)}: {job.title}"
-                print(f"{text}{remaining} left" if remaining else text, flush=True)
+                text = f"run {len(jobs) - len(waiting)} of {len(jobs)}: {job.title}"
+                print(f"{text}{left} left" if left else text, flush=True)
                 future = workers.submit(job, os.path.abspath(folder))
-                running[future] = job, time.perf_counter()
+                running[future] = job
                 future.add_done_callback(done.put)
             try:
                 future = done.get(timeout=10)
             except queue.Empty:  # workers of a cluster may have come: look again
                 continue
-            job, start = running.pop(future)
-            reason = reason_of(future)
-            if reason is None:
-                measured.append(time.perf_counter() - start)
-            elif reason not in failed.values():
+            job, reason = running.pop(future), reason_of(future)
+            if reason and reason not in failed.values():
                 print(f"  {job.title}: {reason}", file=sys.stderr, flush=True)
             if reason and reason.startswith(FAILED):
                 stop = reason in failed.values() and job.variant not in failed

@@ -41,28 +41,25 @@ def shaded(classifier, text, predicted, other):
     if isinstance(text, str):
         words = classifier.split(text)
         ids = [classifier.ids.get(word) for word in words]  # None: the word is left out
+        spelt, rest = spell(" ".join(text.split()), words)
     else:
-        ids = [number for number in text if number != START_ID]
-        known = {number: word for word, number in classifier.ids.items()}
-        words, text = [known.get(number, "[unknown]") for number in ids], ""
+        ids, known = list(text[1:]), {number: word for word, number in classifier.ids.items()}
+        spelt, rest = [(" ", known.get(number, "[unknown]")) for number in ids], ""
     numbers = [START_ID, *(number for number in ids if number is not None)]
     read = numbers[-classifier.max_length :]
     after = classifier.probabilities([read[: end + 1] for end in range(len(read))])
     last = len(read) - len(numbers)  # where in `read` the id of the last word is, negative if cut
     parts = ["[…]"] if last else []
-    spelt, rest = spell(" ".join(text.split()), words)
     for (before, word), number in zip(spelt, ids):
         last += number is not None
-        known = number is not None and FIRST_WORD_ID <= number < classifier.vocab_size
-        kinds, attributes = [] if known else ["unknown"], ""
-        if last >= 0 and number is not None:
-            p, q = after[last, predicted], after[last, other]
-            kinds.insert(0, "predicted" if p > q else "other")
-            names = classifier.classes[predicted], classifier.classes[other]
-            title = html.escape(f"{names[0]} {p:.0%}, {names[1]} {q:.0%}")
-            attributes = f' style="--strength: {0.6 * abs(p - q):.2f}" title="{title}"'
         if last >= 0:
-            word = f'<span class="{" ".join(kinds)}"{attributes}>{html.escape(word)}</span>'
+            rare = number is None or not FIRST_WORD_ID <= number < classifier.vocab_size
+            kind, style = "unknown" * rare, ""
+            if number is not None:
+                difference = after[last, predicted] - after[last, other]
+                kind = f"{'predicted' if difference > 0 else 'other'} {kind}".strip()
+                style = f' style="--strength: {0.6 * abs(difference):.2f}"'
+            word = f'<span class="{kind}"{style}>{html.escape(word)}</span>'
             parts.append(f"{html.escape(before)}{word}")
     return "".join([*parts, html.escape(rest)])
 

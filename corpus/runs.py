@@ -4,11 +4,12 @@ And training scripts as text: their constants, the hash of their code, a variant
 """
 
 import ast
+import contextlib
 import csv
+import glob
 import hashlib
 import io
 import json
-import math
 import os
 import pathlib
 import re
@@ -20,7 +21,9 @@ from corpus import DataError, printable
 # Hashes of the two functions that all training scripts have in common. predict.py and report.py
 # read and pad texts as these do.
 COMMON = {"load_data": "f25e6484a85a0826", "batches": "bb54dabb18dd6044"}
+STAMP = "-".join("[0-9]" * digits for digits in (8, 6, 6))  # date, time, microseconds of a run
 NUMBERS = "accuracy loss test_accuracy test_loss epochs best_epoch seconds parameters".split()
+OTHERS = "script device backend classes versions".split()
 
 
 def assignments(text):
@@ -29,26 +32,22 @@ def assignments(text):
     A constant is an upper-case name, as in the scripts' `main`. Raises SyntaxError.
     """
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id.isupper():
-                yield target.id, node
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id.isupper():
+            yield target.id, node
 
 
 def constants_of(text):
     """Returns {name: value} of the constants of a script as result.json has them.
 
-    Raises DataError where the value is not plain, because the script is read without running it.
+    Raises DataError where the value is not plain: the script is read without running it.
     """
     constants = {}
     for name, node in assignments(text):
         try:
             constants[name] = json.loads(json.dumps(ast.literal_eval(node.value)))
         except (TypeError, ValueError):
-            raise DataError(
-                f"line {node.lineno}: {name} must be a plain value, because it is read without "
-                "running the script"
-            ) from None
+            raise DataError(f"line {node.lineno}: {name} must be a plain value") from None
     return constants
 
 
@@ -95,16 +94,6 @@ def with_constants(text, constants):
     return "\n".join(lines) + "\n"
 
 
-def backend():
-    """Returns the name of the backend that Keras would choose, without importing Keras."""
-    home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    try:
-        configured = json.loads(pathlib.Path(home, "keras.json").read_bytes())["backend"]
-    except (OSError, ValueError, KeyError, TypeError):
-        configured = "tensorflow"
-    return os.environ.get("KERAS_BACKEND") or configured
-
-
 def vectors_of(constants):
     """Returns the SHA-256 of the file of word vectors that a script reads, None without one."""
     path = constants.get("VECTORS_FILE")
@@ -114,29 +103,23 @@ def vectors_of(constants):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read(folder):
+def read(folder, model=False):
     """Returns a finished run as a dict: all that result.json has, and more.
 
     `folder`; `finished`, the time in seconds since 1970; `seed`; `source`, `fingerprint` and
     `vectors` (the hash of a file of word vectors) of its data; `text`, that of code.py; `code`, its
     hash; `history`, {column of history.csv: list}, without the columns of a run without validation.
-    Raises DataError where the run is unfinished, of an earlier version, or damaged.
+    Raises DataError where the run is unfinished, damaged, or, if `model`, has no model.keras.
     """
-    folder = pathlib.Path(folder)
-    name = "result.json"
+    folder, name = pathlib.Path(folder), "result.json"
     try:
-        content = (folder / name).read_bytes()
-        if not content:  # the disk was full
-            raise FileNotFoundError
-        run = json.loads(content)
+        run = json.loads((folder / name).read_bytes())
         constants, about = dict(run["constants"]), dict(run["about"])
         run |= {"folder": str(folder), "finished": os.path.getmtime(folder / name)}
         run |= {"seed": constants["SEED"], "source": str(about["source"])}
         run |= {"fingerprint": about.get("fingerprint"), "vectors": about.get("vectors_file")}
-        numbers = [run[key] for key in [*NUMBERS, *{"val_loss", "val_accuracy"} & run.keys()]]
-        sum(numbers, constants["VALIDATION_SIZE"])  # raises where one is no number
-        str(run["script"] + run["device"] + run["backend"] + constants["DATA_FILE"])
-        list(run["classes"]), dict(run["versions"])
+        [run[key] for key in (*NUMBERS, *OTHERS)]  # raises where one is missing
+        constants["DATA_FILE"], constants["VALIDATION_SIZE"]
         name = "code.py"
         run["text"] = (folder / name).read_text(encoding="utf-8")
         run["code"] = code_of(run["text"])
@@ -146,105 +129,77 @@ def read(folder):
         # Without validation, CSVLogger writes "NA" into its columns.
         keys = [key for key in rows[0] if key != "epoch" and rows[0][key] != "NA"]
         run["history"] = {key: [float(row[key]) for row in rows] for key in keys}
-        for key in {"loss", "val_loss", "val_accuracy"} & run.keys():
-            run["history"][key][run["best_epoch"] - 1]
+        name = "model.keras"
+        if model:
+            (folder / name).stat()
     except FileNotFoundError:
-        raise DataError(f"{folder} is unfinished: it has no {name}") from None
+        raise DataError(f"{folder} is unfinished or incomplete: it has no {name}") from None
     except Exception as error:  # which one depends on where the run is damaged
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"{folder}: {name} cannot be used ({reason})") from None
     return run
 
 
-def diverged(run):
-    """Tells whether the loss of a run's best epoch is no number."""
-    return not math.isfinite(run.get("val_loss", run["loss"]))
+def read_all(pattern="[!.]*", model=False):
+    """Returns the finished runs in runs/, the oldest first; says on stderr what is skipped.
 
-
-def finished(folder):
-    """Returns when a run was finished, in seconds since 1970; of an unfinished one, when it began.
-
-    Runs are ordered by this time. Their names have local time, which jumps.
+    They are ordered by when they were finished: their names have local time, which jumps.
+    Args: `pattern`, of the folders' names; `model`, see `read`.
     """
-    paths = folder / "result.json", folder
-    return next((path.stat().st_mtime, folder.name) for path in paths if path.exists())
-
-
-def read_all(folder="runs"):
-    """Returns the finished runs of a folder, the oldest first; says on stderr what is skipped."""
-    folders = [path for path in pathlib.Path(folder).glob("[!.]*") if path.is_dir()]
     runs, skipped = [], []
-    for path in sorted(folders, key=finished):
+    for path in sorted(pathlib.Path("runs").glob(f"{pattern}/")):
         try:
-            runs.append(read(path))
+            runs.append(read(path, model))
         except DataError as error:
             skipped.append(str(error))
     if skipped:
-        first = f"the first: {skipped[0]}"
-        print(f"skipped {len(skipped)} of {len(folders)} runs; {first}", file=sys.stderr)
-    return runs
+        text = f"skipped {len(skipped)} of {len(skipped) + len(runs)} runs; the first: "
+        print(f"{text}{printable(skipped[0])}", file=sys.stderr)
+    return sorted(runs, key=lambda run: run["finished"])
 
 
 def find(name):
     """Returns the run in a folder `name`, or the newest finished one of a script; describes it.
 
-    Prints to stderr which data the run was trained on and what else may surprise a user. A run
-    without its model, an unfinished or a damaged one is skipped. Raises DataError without a run.
+    Prints to stderr which data the run was trained on and what else may surprise a user. Of a
+    script, runs without a model are skipped. Raises DataError without a run.
     """
     script = os.path.normpath(name).removesuffix(".py")
-    pattern = re.compile(re.escape(script) + "-[0-9]{8}-[0-9]{6}-[0-9]{6}")
-    folders = [path for path in pathlib.Path("runs").glob("*") if pattern.fullmatch(path.name)]
-    places = pathlib.Path(name), pathlib.Path("runs", script)
-    folders = folders or [path for path in places if path.is_dir()][:1]
-    runs, skipped = [], []
-    for path in sorted(folders, key=finished, reverse=True):
-        try:
-            run = read(path)
-            if not (path / "model.keras").exists():
-                raise DataError(f"{path} has no model.keras")
-            runs.append(run)
-        except DataError as error:
-            skipped += [str(error)] if not runs else []
-        if len(runs) == 2:
-            break
+    is_name = os.path.basename(script) == script
+    runs = read_all(f"{glob.escape(script)}-{STAMP}", model=True) if is_name else []
+    if not runs and os.path.isdir(name):
+        runs = [read(name, model=True)]
     if not runs:
-        reason = skipped[0] if skipped else f"there is no run {name}"
-        raise DataError(f"{reason}; train one first, for example: python imdb_lstm.py")
-    if skipped:
-        print(f"skipped {len(skipped)} newer runs; the first: {skipped[0]}", file=sys.stderr)
-    for line in describe(*runs):
+        raise DataError(f"there is no run {name}; train one first, as in: python imdb_lstm.py")
+    for line in describe(*runs[:-3:-1]):
         print(printable(line), file=sys.stderr)
-    return runs[0]
+    return runs[-1]
 
 
 def describe(run, earlier=None):
     """Returns lines on a run: its data, its constants and functions; the data of an earlier run."""
     text = f"{run['folder']}: trained on {run['source']}"
     script = pathlib.Path(run["script"] + ".py")
-    try:
+    with contextlib.suppress(OSError, ValueError, SyntaxError, DataError):  # a notebook's run, say
         now = constants_of(script.read_text(encoding="utf-8"))
         values = run["constants"].items()
         other = [f"{name}={value}" for name, value in values if value != now.get(name, value)]
         text += f"; other constants than in {script}: {', '.join(other)}" if other else ""
-    except (OSError, ValueError, SyntaxError, DataError):
-        pass  # a notebook's run, or a script that cannot be read
     lines = [text]
     if earlier and data_of(earlier) != data_of(run):
-        lines.append(
-            f"warning: {earlier['folder']}, the run before it, was trained on {earlier['source']}. "
-            "A run's folder chooses it: python predict.py FOLDER"
+        text = (
+            f"warning: {earlier['folder']}, the run before it, was trained on {earlier['source']}"
         )
-    functions = {name: function_text(run["text"], name) for name in COMMON}
-    if missing := [name for name, text in functions.items() if text is None]:
-        lines.append(
-            f"code.py has no {' and no '.join(missing)}: taken to be those of imdb_lstm.py"
-        )
-    changed = [name for name, text in functions.items() if text and code_of(text) != COMMON[name]]
-    if changed:
-        lines.append(
-            f"warning: the run's {' and '.join(changed)} differ from those of the training scripts "
-            "as they came. Texts are prepared as in the latter, so the answers may be wrong"
-        )
+        lines.append(f"{text}. A run's folder chooses it: python predict.py FOLDER")
+    for name, code in COMMON.items():
+        function = function_text(run["text"], name)
+        if function is None:
+            lines.append(f"code.py has no {name}: taken to be that of imdb_lstm.py")
+        elif code_of(function) != code:
+            text = (
+                f"warning: the run's {name} differs from that of the training scripts as they came"
+            )
+            lines.append(f"{text}. Texts are prepared as in the latter: answers may be wrong")
     return lines
 
 
