@@ -12,6 +12,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 from corpus import DataError
 from corpus.runs import with_constants
@@ -147,9 +148,9 @@ def reason_of(future):
     return f"{FAILED} (status {done.returncode}): {last}" if done.returncode else None
 
 
-def time_of(jobs, slots):
+def time_of(jobs, slots, measured=()):
     """Returns ", about N min" for jobs, or nothing where nothing is known of them."""
-    known = [job.seconds for job in jobs if job.seconds]
+    known = [job.seconds for job in jobs if job.seconds] or measured
     minutes = statistics.mean(known or [0]) * len(jobs) / slots / 60
     return f", about {math.ceil(minutes)} min" if known else ""
 
@@ -160,23 +161,26 @@ def run_all(jobs, workers, folder):
     After a failure the jobs of the same variant are not started, and after failures of two variants
     for the same reason no job is. Such jobs are not yielded.
     """
-    waiting, running, failed = list(jobs), {}, {}
+    waiting, running, failed, measured = list(jobs), {}, {}, []
     done = queue.SimpleQueue()  # with `concurrent.futures.wait`, threads do not end at Ctrl-C
     try:
         while waiting or running:
             while waiting and len(running) < workers.slots:
-                left = time_of([*waiting, *running.values()], workers.slots)
+                left = [*waiting, *(other for other, _ in running.values())]
+                left = time_of(left, workers.slots, measured)
                 job = waiting.pop(0)
                 text = f"run {len(jobs) - len(waiting)} of {len(jobs)}: {job.title}"
                 print(f"{text}{left} left" if left else text, flush=True)
                 future = workers.submit(job, os.path.abspath(folder))
-                running[future] = job
+                running[future] = job, time.perf_counter()
                 future.add_done_callback(done.put)
             try:
                 future = done.get(timeout=10)
             except queue.Empty:  # workers of a cluster may have come: look again
                 continue
-            job, reason = running.pop(future), reason_of(future)
+            job, start = running.pop(future)
+            reason = reason_of(future)
+            measured += [time.perf_counter() - start] * (reason is None)
             if reason and reason not in failed.values():
                 print(f"  {job.title}: {reason}", file=sys.stderr, flush=True)
             if reason and reason.startswith(FAILED):

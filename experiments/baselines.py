@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+from corpus.classifier import probabilities_of
 from experiments import tools
 
 LONGEST, COSTS = (1, 2, 3), (0.01, 0.1, 1, 10, 100)  # words in an n-gram; C
@@ -113,9 +114,8 @@ def feedforward(train, val, test, vectors, seed):
     stopping = keras.callbacks.EarlyStopping(patience=script.PATIENCE, restore_best_weights=True)
     options = {"validation_data": script.batches(*val), "callbacks": [stopping]}
     model.fit(script.batches(*train), epochs=100, shuffle=False, verbose=2, **options)
-    predicted = np.zeros(len(test[1]), "int64")
-    for ids, rows in script.batches(test[0], np.arange(len(test[0])), shuffle=False):
-        predicted[rows] = np.argmax(model.predict_on_batch(ids), axis=1)
+    batches = script.batches(test[0], np.arange(len(test[0])), shuffle=False)
+    predicted = probabilities_of(model, batches).argmax(axis=1)
     return predicted, f"epoch {stopping.best_epoch + 1}"
 
 
