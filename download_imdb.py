@@ -56,6 +56,7 @@ def from_path(path):
     """Returns the data of Stanford's archive, its folder or Keras's file."""
     if path.endswith(".npz"):
         return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
+    print(f"reading {path} takes a minute or two ...", file=sys.stderr, flush=True)
     *parts, unlabelled = encode(archives.files(path, FILE_NAME), path)
     return data_file.pack(*parts, unlabelled=unlabelled)
 
@@ -69,7 +70,7 @@ def encode(files, path):
     # (label, number, provisional ids) of each review
     reviews = {"train": [], "test": [], "unlabelled": []}
     movies = {}  # label: the movie of review N at N
-    for name, content in archives.show_progress(files, "reading reviews", 100_000):
+    for name, content in files:
         part, review_label, number, urls_label = FILE_NAME.match(name).groups()
         text = content.decode("utf-8", errors="replace")
         if part:
@@ -140,20 +141,12 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options, old = download.begin("IMDB", __doc__, arguments)
-    data = old
-    if options.path:
-        data = from_path(options.path)
-    elif options.sample:
-        data = samples.imdb()
-    elif not old or options.no_sample and not is_complete(old):
-        sources = [
-            lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)),
-            lambda: download.from_keras("IMDB", KERAS_HASHES, CLASSES),
-        ]
-        data = download.first_of("IMDB", sources, options) or samples.imdb()
-    download.finish("IMDB", data, old, is_complete)
-    source = str(data["source"])
+    sources = [
+        lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)),
+        lambda: download.from_keras("IMDB", KERAS_HASHES, CLASSES),
+    ]
+    functions = from_path, sources, samples.imdb, is_complete
+    source = download.run("IMDB", __doc__, arguments, *functions)
     if source.startswith("IMDB") and BY_MOVIE not in source:
         advice = "The movies are unknown: validation accuracy will be up to 2 points too high."
         print(advice, file=sys.stderr)

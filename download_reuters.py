@@ -106,10 +106,7 @@ def from_uci():
     """Returns the data of UCI's archive; raises DataError unless the arrays are those we know."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, os.path.basename(UCI_URL))
-        try:
-            pathlib.Path(path).write_bytes(download.get(UCI_URL))
-        except Exception as error:  # what urllib raises depends on what the server does
-            raise DataError(f"cannot fetch {UCI_URL}: {error}") from None
+        pathlib.Path(path).write_bytes(download.get(UCI_URL))
         data = from_path(path)
     if data_file.hash_of(data, "") != UCI_HASH:
         raise DataError(f"what {UCI_URL} sent is not Reuters-21578 as this program knows it")
@@ -125,16 +122,9 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options, old = download.begin("Reuters", __doc__, arguments)
-    data = old
-    if options.path:
-        data = from_path(options.path)
-    elif options.sample:
-        data = samples.reuters(TOPICS)
-    elif not old or options.no_sample and not is_complete(old):
-        sources = [from_uci, lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
-        data = download.first_of("Reuters", sources, options) or samples.reuters(TOPICS)
-    download.finish("Reuters", data, old, is_complete)
+    sources = [from_uci, lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
+    functions = from_path, sources, lambda: samples.reuters(TOPICS), is_complete
+    download.run("Reuters", __doc__, arguments, *functions)
 
 
 if __name__ == "__main__":
