@@ -157,9 +157,11 @@ class Encoder:
         Returns: the list of words by rank; words of equal frequency are in alphabetical order.
         """
         words = list(self.numbers)
-        counts = np.bincount(np.concatenate(train), minlength=len(words))
-        by_rank = np.flatnonzero(counts).tolist()
-        by_rank.sort(key=lambda number: (-counts[number], words[number]))
+        counts = np.zeros(len(words), dtype="int64")
+        for text in train:
+            np.add.at(counts, text, 1)
+        in_train = np.flatnonzero(counts).tolist()
+        by_rank = sorted(in_train, key=lambda number: (-counts[number], words[number]))
         ids = np.zeros(len(words), dtype="int32")
         ids[by_rank] = np.arange(len(by_rank), dtype="int32") + FIRST_WORD_ID
         for texts in train, *others:
