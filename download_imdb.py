@@ -53,12 +53,14 @@ COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2
 
 
 def from_path(path):
-    """Returns the data of Stanford's archive, its folder or Keras's file."""
-    if path.endswith(".npz"):
-        return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
+    """Returns the data of Stanford's archive or its folder."""
     print(f"reading {path} takes a minute or two ...", file=sys.stderr, flush=True)
     *parts, unlabelled = encode(archives.files(path, FILE_NAME), path)
     return data_file.pack(*parts, unlabelled=unlabelled)
+
+
+def from_stanford():
+    return from_path(download.fetch(STANFORD_URL, STANFORD_HASH))
 
 
 def encode(files, path):
@@ -141,12 +143,8 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    sources = [
-        lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)),
-        lambda: download.from_keras("IMDB", KERAS_HASHES, CLASSES),
-    ]
-    functions = from_path, sources, samples.imdb, is_complete
-    source = download.run("IMDB", __doc__, arguments, *functions)
+    functions = from_path, from_stanford, samples.imdb, is_complete
+    source = download.run("IMDB", __doc__, arguments, CLASSES, KERAS_HASHES, *functions)
     if source.startswith("IMDB") and BY_MOVIE not in source:
         advice = "The movies are unknown: validation accuracy will be up to 2 points too high."
         print(advice, file=sys.stderr)

@@ -93,13 +93,13 @@ def from_keras(name, hashes, classes, path=None):
     return data_file.pack(*parts, classes, f"{name} from Keras's {name.lower()}.npz")
 
 
-def run(name, documentation, arguments, from_path, sources, sample, is_complete):
+def run(name, documentation, arguments, classes, hashes, from_path, fetched, sample, is_complete):
     """Runs a download program: writes data/NAME.npz, prints its counts, and returns its source.
 
-    Args: `name`, "IMDB" or "Reuters"; `documentation`, the help; `from_path`, a function from a
-    user's copy to data; `sources`, functions that return data or raise DataError, in the order in
-    which they are tried; `sample`, one that returns generated data; `is_complete`, one that tells
-    whether data have the counts of the corpus.
+    Args: `name`, `classes` and `hashes` as for `from_keras`; `documentation`, the help; functions:
+    `from_path` from a user's copy to data, `fetched` and `sample` without arguments to those of the
+    archive on the network and to generated ones, and `is_complete`, whether data have the counts of
+    the corpus.
     Raises: DataError where other data than the corpus or its sample would be replaced, or the
     complete corpus by an incomplete copy.
     """
@@ -117,11 +117,14 @@ def run(name, documentation, arguments, from_path, sources, sample, is_complete)
         if old and not str(old["source"]).startswith((name, SAMPLE)):
             raise DataError(f"{path} is not {name}, but: {old['source']}. Move it away")
         data_file.check_writable(path)
-    if options.path:
+    if options.path and options.path.endswith(".npz"):
+        data = from_keras(name, hashes, classes, options.path)
+    elif options.path:
         data = from_path(options.path)
     elif options.sample:
         data = sample()
     elif not old or options.no_sample and not is_complete(old):
+        sources = fetched, lambda: from_keras(name, hashes, classes)
         data = first_of(name, sources, options.no_sample) or sample()
 
     generated, complete = str(data["source"]).startswith(SAMPLE), is_complete(data)
