@@ -53,11 +53,14 @@ COUNTS = {"train": (25_000, 238.71364, 2_494, 11), "test": (25_000, 230.80432, 2
 
 
 def from_path(path):
-    """Returns the data of Stanford's archive, its folder or Keras's file."""
-    if path.endswith(".npz"):
-        return download.from_keras("IMDB", KERAS_HASHES, CLASSES, path)
+    """Returns the data of Stanford's archive or its folder."""
+    print(f"reading {path} takes a minute or two ...", file=sys.stderr, flush=True)
     *parts, unlabelled = encode(archives.files(path, FILE_NAME), path)
     return data_file.pack(*parts, unlabelled=unlabelled)
+
+
+def from_stanford():
+    return from_path(download.fetch(STANFORD_URL, STANFORD_HASH))
 
 
 def encode(files, path):
@@ -69,7 +72,7 @@ def encode(files, path):
     # (label, number, provisional ids) of each review
     reviews = {"train": [], "test": [], "unlabelled": []}
     movies = {}  # label: the movie of review N at N
-    for name, content in archives.show_progress(files, "reading reviews", 100_000):
+    for name, content in files:
         part, review_label, number, urls_label = FILE_NAME.match(name).groups()
         text = content.decode("utf-8", errors="replace")
         if part:
@@ -140,20 +143,8 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options, old = download.begin("IMDB", __doc__, arguments)
-    data = old
-    if options.path:
-        data = from_path(options.path)
-    elif options.sample:
-        data = samples.imdb()
-    elif not old or options.no_sample and not is_complete(old):
-        sources = [
-            lambda: from_path(download.fetch(STANFORD_URL, STANFORD_HASH)),
-            lambda: download.from_keras("IMDB", KERAS_HASHES, CLASSES),
-        ]
-        data = download.first_of("IMDB", sources, options) or samples.imdb()
-    download.finish("IMDB", data, old, is_complete)
-    source = str(data["source"])
+    functions = from_path, from_stanford, samples.imdb, is_complete
+    source = download.run("IMDB", __doc__, arguments, CLASSES, KERAS_HASHES, *functions)
     if source.startswith("IMDB") and BY_MOVIE not in source:
         advice = "The movies are unknown: validation accuracy will be up to 2 points too high."
         print(advice, file=sys.stderr)

@@ -24,8 +24,7 @@ A known flaw is kept so that results are comparable: the text is the first body 
 texts of 237 test wires are also in train, 126 of them only with other topics.
 
 The built-in sample is generated text, so that everything runs without a network. The first
-sentence of a wire names two topics, and the last one ("The news was about the latter, not the
-former") tells which one the wire is about. 5 % of the labels are wrong.
+sentence of a wire names two topics, and the last one may deny it. 5 % of the labels are wrong.
 """
 
 import os
@@ -67,8 +66,7 @@ def wires(files):
     """
     # One long text, since the last wire of a file may find its body in the next file.
     text = "".join(content.decode("latin-1") for _, content in sorted(files))
-    texts, labels = [], []
-    body = None
+    texts, labels, body = [], [], None
     for topic in TOPICS_FIELD.finditer(text):
         if body is None or body.start() < topic.end():
             body = BODY_FIELD.search(text, topic.end())
@@ -82,9 +80,7 @@ def wires(files):
 
 
 def from_path(path):
-    """Returns the data of the archive, its folder or Keras's file."""
-    if path.endswith(".npz"):
-        return download.from_keras("Reuters", KERAS_HASHES, TOPICS, path)
+    """Returns the data of the archive or its folder."""
     return from_files(archives.files(path, FILE_NAME), path)
 
 
@@ -106,10 +102,7 @@ def from_uci():
     """Returns the data of UCI's archive; raises DataError unless the arrays are those we know."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, os.path.basename(UCI_URL))
-        try:
-            pathlib.Path(path).write_bytes(download.get(UCI_URL))
-        except Exception as error:  # what urllib raises depends on what the server does
-            raise DataError(f"cannot fetch {UCI_URL}: {error}") from None
+        pathlib.Path(path).write_bytes(download.get(UCI_URL))
         data = from_path(path)
     if data_file.hash_of(data, "") != UCI_HASH:
         raise DataError(f"what {UCI_URL} sent is not Reuters-21578 as this program knows it")
@@ -125,16 +118,8 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    options, old = download.begin("Reuters", __doc__, arguments)
-    data = old
-    if options.path:
-        data = from_path(options.path)
-    elif options.sample:
-        data = samples.reuters(TOPICS)
-    elif not old or options.no_sample and not is_complete(old):
-        sources = [from_uci, lambda: download.from_keras("Reuters", KERAS_HASHES, TOPICS)]
-        data = download.first_of("Reuters", sources, options) or samples.reuters(TOPICS)
-    download.finish("Reuters", data, old, is_complete)
+    functions = from_path, from_uci, lambda: samples.reuters(TOPICS), is_complete
+    download.run("Reuters", __doc__, arguments, TOPICS, KERAS_HASHES, *functions)
 
 
 if __name__ == "__main__":

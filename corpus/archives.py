@@ -1,8 +1,8 @@
 """Archives and folders of texts."""
 
 import os
+import pathlib
 import shlex
-import sys
 import tarfile
 import zipfile
 
@@ -32,7 +32,7 @@ def in_archive(path, wanted):
                 refuse_outside(path, member.name)
                 if member.isfile() and wanted.match(member.name):
                     yield member.name, archive.extractfile(member).read()
-    except (DataError, MemoryError):
+    except (DataError, FileNotFoundError, MemoryError):
         raise
     except Exception as error:  # what a damaged archive raises depends on where the damage is
         reason = (str(error) or "it ends early").splitlines()[0].rstrip(":")
@@ -47,28 +47,12 @@ def refuse_outside(path, name):
 
 
 def in_folder(path, wanted):
-    for folder, _, names in os.walk(path):
-        for name in names:
-            name = os.path.join(folder, name)
-            relative = os.path.relpath(name, path).replace(os.sep, "/")
-            if wanted.match(relative):
-                with open(name, "rb") as file:
-                    yield relative, file.read()
+    for file in pathlib.Path(path).rglob("*"):
+        name = file.relative_to(path).as_posix()
+        if wanted.match(name):
+            yield name, file.read_bytes()
 
 
 def advice(path):
     """Returns the end of a refusal: the command that may read `path`."""
     return f"For a table or a folder of your own texts: python prepare_texts.py {shlex.quote(path)}"
-
-
-def show_progress(items, label, total):
-    """Yields the items and prints their count: in a terminal on one line, in a log five times."""
-    terminal = sys.stderr.isatty()
-    step = max(1, total // (100 if terminal else 5))
-    for count, item in enumerate(items, 1):
-        if count % step == 0:
-            end = "\r" if terminal else "\n"
-            print(f"{label}: {count:,}", end=end, file=sys.stderr, flush=True)
-        yield item
-    if terminal:
-        print(file=sys.stderr)

@@ -23,7 +23,6 @@ an accuracy.
 
 import contextlib
 import functools
-import glob
 import hashlib
 import json
 import os
@@ -34,9 +33,8 @@ import numpy as np
 
 from corpus import DataError, vectors, words
 
-ARRAYS = {"x_train": "int32", "train_lengths": "int32", "y_train": "int64"}
-ARRAYS |= {"x_test": "int32", "test_lengths": "int32", "y_test": "int64"}
-ARRAYS |= {"vocabulary": "uint8", "classes": "uint8"}
+ARRAYS = ["x_train", "train_lengths", "y_train", "x_test", "test_lengths", "y_test"]
+ARRAYS += ["vocabulary", "classes"]
 VALIDATION_SIZE = 0.1  # as in the scripts
 
 
@@ -82,9 +80,8 @@ def hash_of(data, made):
 def from_texts(train, y_train, test, y_test, classes, source, rule="keras", unlabelled=()):
     """Returns the arrays of a data file from lists of texts (strings) and their labels."""
     encoder = words.Encoder(rule)
-    parts = [[encoder.add(text) for text in texts] for texts in (train, test, unlabelled)]
-    vocabulary = encoder.finish(*parts)
-    train, test, unlabelled = parts
+    train, test, unlabelled = (list(map(encoder.add, part)) for part in (train, test, unlabelled))
+    vocabulary = encoder.finish(train, test, unlabelled)
     return pack(train, y_train, test, y_test, vocabulary, classes, source, rule, unlabelled)
 
 
@@ -111,8 +108,7 @@ def write(path, data):
 def replacing(path):
     """Opens a temporary file for bytes, which replaces `path` atomically when it is complete.
 
-    Temporary files that killed programs left beside `path` are removed then. Raises DataError where
-    a file cannot be written.
+    Raises DataError where a file cannot be written.
     """
     temporary = f"{path}.{secrets.token_hex(4)}.part"
     try:
@@ -121,14 +117,7 @@ def replacing(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.replace(temporary, path)
-        except FileNotFoundError:  # another program has just replaced `path`, and removed this one
-            if not os.path.exists(path):
-                raise
-        for part in glob.glob(f"{glob.escape(path)}.????????.part"):
-            with contextlib.suppress(OSError):
-                os.remove(part)
+        os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror or error})") from None
     finally:
@@ -154,23 +143,22 @@ def read(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             data = dict(file.items())
-        check(data)
+        about = about_of(data)
+        edited = hash_of(data, about["vectors"]) != about["fingerprint"]
     except Exception as error:  # what a damaged file raises depends on where the damage is
         raise DataError(f"{path} is not a valid data file ({error}). Move it away") from None
-    about = about_of(data)
-    if hash_of(data, about["vectors"]) != about["fingerprint"]:
+    if edited:
         raise EditedError(
-            f"{path} was edited after it was made ({about['source']}). Make it again. For other "
-            "texts or labels, edit them in a line of `main` in a copy of a script, or write them "
-            "with prepare_texts.write."
+            f"{path} was edited after it was made ({about['source']}). Make it again. Edit texts "
+            "or labels in `main` of a copy of a script, or write them with prepare_texts.write."
         )
     return data
 
 
 def fingerprint(path, vectors=True):
-    """Returns the fingerprint of a data file, None where there is none; raises like `read`.
+    """Returns the fingerprint of a data file, without `vectors` that of its texts and labels alone.
 
-    Without `vectors`, it is that of the texts and labels alone.
+    Returns None where there is no file; raises like `read`.
     """
     if not os.path.exists(path):
         return None
@@ -183,31 +171,13 @@ def read_fingerprints(path, time):
     return about_of(data)["fingerprint"], hash_of(data, "")
 
 
-def check(data):
-    """Raises ValueError where the arrays of a data file do not fit each other."""
-    if missing := {*ARRAYS, "source", "vectors", "about"} - data.keys():
-        raise ValueError(f"it has no {min(missing)}")
-    for name, dtype in ARRAYS.items():
-        if data[name].dtype != dtype or data[name].ndim != 1:
-            raise ValueError(f"{name} is not one-dimensional {dtype}")
-    for part in "train", "test":
-        lengths, texts, labels = data[f"{part}_lengths"], data[f"x_{part}"], data[f"y_{part}"]
-        if not 0 < len(lengths) == len(labels) or lengths.min() < 1 or lengths.sum() != len(texts):
-            raise ValueError(f"{part}_lengths does not fit its texts or labels")
-    if data["vectors"].ndim != 2:
-        raise ValueError("vectors is not two-dimensional")
-    if missing := {"source", "fingerprint", "vectors"} - about_of(data).keys():
-        raise ValueError(f"about has no {min(missing)}")
-
-
 def print_counts(path, data):
     """Prints the source, the number and lengths of the texts, and the number of words."""
     print(f"{path}: {data['source']}")
     print(f"{'':5}  {'texts':>7}  {'mean length':>11}  {'longest':>7}  {'shortest':>8}")
     for part in "train", "test":
-        lengths = data[f"{part}_lengths"]
-        mean, longest, shortest = lengths.mean(), lengths.max(), lengths.min()
-        print(f"{part:5}  {len(lengths):7,}  {mean:11.5f}  {longest:7,}  {shortest:8,}")
+        x = data[f"{part}_lengths"]
+        print(f"{part:5}  {len(x):7,}  {x.mean():11.5f}  {x.max():7,}  {x.min():8,}")
     rows, dimensions = data["vectors"].shape
     print(f"vocabulary: {len(bytes(data['vocabulary']).split()):,} words")
     print(f"word vectors: {dimensions} dimensions, for the {rows:,} most frequent ids")

@@ -6,17 +6,22 @@ import json
 import os
 import pathlib
 import sys
-import urllib.error
 import urllib.request
 
 import numpy as np
 
-from corpus import DataError, archives, cli, data_file, printable
+from corpus import DataError, cli, data_file, printable
 from corpus.words import FIRST_WORD_ID, START_ID, UNKNOWN_ID
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 TIMEOUT = 30  # seconds without a byte, after which a server is given up
 SAMPLE = "built-in sample"  # the source of a sample begins so
+ADVICE = """{name} cannot be fetched. What to do:
+  Download a file in a browser, then: python download_{lower}.py PATH-OF-THE-FILE
+  ({lower}.npz needs {url}{lower}_word_index.json beside it.)
+  Downloads are kept in {cache}: move a wrong file away. KERAS_HOME is another folder.
+  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.
+  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python."""
 
 
 def cache():
@@ -33,35 +38,30 @@ def check(content, file_hash, place):
     return content
 
 
+def get(url):
+    """Returns the bytes at a URL; raises DataError with the reason if that fails."""
+    print(f"downloading {url} ...", file=sys.stderr, flush=True)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+            return response.read()
+    except Exception as error:  # what urllib raises depends on what the server does
+        raise DataError(f"cannot fetch {url}: {error}") from None
+
+
 def fetch(url, file_hash):
     """Returns the path of a file in Keras's cache; downloads it if it is not there yet.
 
-    A download that breaks off is tried once more. Raises DataError if both fail, or if the cache
-    has another file of this name, which is kept.
+    Raises DataError if that fails, or if the cache has another file of this name, which is kept.
     """
-    path = os.path.join(cache(), os.path.basename(url))
-    if os.path.exists(path):
-        check(pathlib.Path(path).read_bytes(), file_hash, path)
-        return path
-    data_file.check_writable(path)
-    for last_try in False, True:
-        try:
-            content = check(get(url), file_hash, "what the server sent")
-            break
-        except Exception as error:  # what urllib raises depends on what the server does
-            if last_try or isinstance(error, urllib.error.URLError):  # no server, no such file
-                raise DataError(f"cannot fetch {url} into {cache()}: {error}") from None
-    with data_file.replacing(path) as file:
-        file.write(content)
-    return path
-
-
-def get(url):
-    """Returns the bytes at a URL."""
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        parts = iter(lambda: response.read(1_000_000), b"")
-        total = int(response.headers["Content-Length"] or 0) // 1_000_000
-        return b"".join(archives.show_progress(parts, f"{os.path.basename(url)}, MB", total))
+    path = pathlib.Path(cache(), os.path.basename(url))
+    if path.exists():
+        check(path.read_bytes(), file_hash, path)
+    else:
+        data_file.check_writable(path)
+        content = check(get(url), file_hash, f"what {url} sent")
+        with data_file.replacing(path) as file:
+            file.write(content)
+    return str(path)
 
 
 def from_keras(name, hashes, classes, path=None):
@@ -93,10 +93,15 @@ def from_keras(name, hashes, classes, path=None):
     return data_file.pack(*parts, classes, f"{name} from Keras's {name.lower()}.npz")
 
 
-def begin(name, documentation, arguments):
-    """Returns the options of a download program, and the data of data/NAME.npz or None.
+def run(name, documentation, arguments, classes, hashes, from_path, fetched, sample, is_complete):
+    """Runs a download program: writes data/NAME.npz, prints its counts, and returns its source.
 
-    Raises DataError if the options would replace data that are not the corpus or its sample.
+    Args: `name`, `classes` and `hashes` as for `from_keras`; `documentation`, the help; functions:
+    `from_path` from a user's copy to data, `fetched` and `sample` without arguments to those of the
+    archive on the network and to generated ones, and `is_complete`, whether data have the counts of
+    the corpus.
+    Raises: DataError where other data than the corpus or its sample would be replaced, or the
+    complete corpus by an incomplete copy.
     """
     parser = cli.parser(documentation)
     parser.add_argument("path", nargs="?", metavar="PATH", help="your own copy")
@@ -106,64 +111,53 @@ def begin(name, documentation, arguments):
     given = bool(options.path) + options.sample + options.no_sample
     if given > 1:
         parser.error("PATH, --sample and --no-sample exclude each other")
-    if options.path and not os.path.isfile(options.path) and not os.path.isdir(options.path):
-        raise DataError(f"{options.path} is not a file or folder")
-
     path = f"data/{name.lower()}.npz"
-    old = data_file.read(path) if os.path.exists(path) else None
+    data = old = data_file.read(path) if os.path.exists(path) else None
     if given or not old:
         if old and not str(old["source"]).startswith((name, SAMPLE)):
             raise DataError(f"{path} is not {name}, but: {old['source']}. Move it away")
         data_file.check_writable(path)
-    return options, old
+    if options.path and options.path.endswith(".npz"):
+        data = from_keras(name, hashes, classes, options.path)
+    elif options.path:
+        data = from_path(options.path)
+    elif options.sample:
+        data = sample()
+    elif not old or options.no_sample and not is_complete(old):
+        sources = fetched, lambda: from_keras(name, hashes, classes)
+        data = first_of(name, sources, options.no_sample) or sample()
 
-
-def first_of(name, sources, options):
-    """Returns the data of the first source that is available; else prints advice, returns None.
-
-    Args: `sources`, functions without arguments, which raise DataError.
-    Raises DataError with the advice for `--no-sample`.
-    """
-    print(f"looking for {name} on the network ...", file=sys.stderr, flush=True)
-    for source in sources:
-        try:
-            return source()
-        except DataError as error:
-            print(printable(str(error)), file=sys.stderr, flush=True)
-    lower = name.lower()
-    advice = f"""{name} cannot be fetched. What to do:
-  Download a file in a browser, then: python download_{lower}.py PATH-OF-THE-FILE
-  ({lower}.npz needs {KERAS_URL}{lower}_word_index.json beside it.)
-  Downloads are kept in {cache()}: move a wrong file away. KERAS_HOME is another folder.
-  Behind a proxy: set the environment variable https_proxy=http://HOST:PORT.
-  CERTIFICATE_VERIFY_FAILED on a Mac: run 'Install Certificates.command' of your Python."""
-    if options.no_sample:
-        raise DataError(advice)
-    print(advice, file=sys.stderr)
-    return None
-
-
-def finish(name, data, old, is_complete):
-    """Writes data/NAME.npz, unless `data` are the `old` data in it, and prints the counts.
-
-    Args: `is_complete`, a function that tells whether data have the counts of the corpus.
-    Raises DataError where an incomplete copy would replace the complete corpus.
-    """
-    path, sample = f"data/{name.lower()}.npz", str(data["source"]).startswith(SAMPLE)
-    complete = is_complete(data)
+    generated, complete = str(data["source"]).startswith(SAMPLE), is_complete(data)
     if data is old:
         print(f"{path} already exists; nothing to do.")
     else:
-        if not sample and not complete:
+        if not generated and not complete:
             if old and is_complete(old):
                 raise DataError(f"this copy is incomplete; move the complete {path} away first")
             data = data_file.with_source(data, f"{data['source']}; incomplete or modified")
         data_file.write(path, data)
     data_file.print_counts(path, data)
-    if sample:
+    if generated:
         again = f"python download_{name.lower()}.py --no-sample"
         print(f"This is generated text, NOT {name}. For {name}: {again}", file=sys.stderr)
     elif complete:
         print(f"The counts match those of {name}.")
     else:
         print(f"The counts are NOT those of {name}: texts are missing or changed.", file=sys.stderr)
+    return str(data["source"])
+
+
+def first_of(name, sources, required):
+    """Returns the data of the first source that is available; else prints advice, returns None.
+
+    Raises DataError with the advice if the corpus is `required`.
+    """
+    for source in sources:
+        try:
+            return source()
+        except DataError as error:
+            print(printable(str(error)), file=sys.stderr, flush=True)
+    advice = ADVICE.format(name=name, lower=name.lower(), url=KERAS_URL, cache=cache())
+    if required:
+        raise DataError(advice)
+    print(advice, file=sys.stderr)

@@ -2,10 +2,10 @@
 
 import collections
 import html
-import html.entities
 import itertools
 import re
 import unicodedata
+from html.entities import html5
 
 import numpy as np
 
@@ -47,43 +47,28 @@ INVISIBLE = re.compile(
 )
 
 
-def marks(start, end):
-    """Returns the marks from code `start` to `end` as ranges for a character class."""
-    codes = {code for code in range(start, end) if unicodedata.category(chr(code))[0] == "M"}
-    firsts = sorted(code for code in codes if code - 1 not in codes)
-    lasts = sorted(code for code in codes if code + 1 not in codes)
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts))
-
-
+MARKS = [char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.category(char)[0] == "M"]
+LOW = "".join(char for char in MARKS if char <= "\uffff")
+HIGH = "".join(char for char in MARKS if char > "\uffff")
 # The lookaheads are fast and skip most characters.
-HIGH, HIGHER = "(?=[^\0-\u02ff])", "(?=[^\0-\uffff])"
-MARK = rf"(?:[{marks(0x300, 0x10000)}]|{HIGHER}[{marks(0x10000, 0x1F000)}\U000e0100-\U000e01ef])"
-MANY_MARKS = re.compile(f"({MARK}{{30}}){MARK}++")  # the bound of Unicode's stream-safe format
+MARK = rf"(?:[{LOW}]|(?=[^\0-\uffff])[{HIGH}\U000e0100-\U000e01ef])"
 EMOJI = (
     "[\u231a\u231b\u23e9-\u23fa\u2600-\u275a\u2761-\u2767\u2794-\u27bf\u2b05-\u2b55"
     "\U0001f000-\U0001faff][\U000e0020-\U000e007f]*+"  # the latter in the flag of Scotland
 )
 WORD = re.compile(
     # Letters and digits; then apostrophes before letters, marks, or joiners before both.
-    rf"\w++(?:'\w++|{HIGH}(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
-    rf"|{HIGH}(?:[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+)"
+    rf"\w++(?:'\w++|(?=[^\0-\u02ff])(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
+    rf"|(?=[^\0-\u02ff])(?:[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+)"
 )
 ASCII_WORD = re.compile("[a-z0-9]++(?:'[a-z0-9]++)*+")  # the same in ASCII, three times as fast
 
-# Scripts without spaces between words: Thai, Lao, Burmese and Khmer; Chinese and Japanese.
-THAI = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
-HAN = "[\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-THAI_OR_HAN = re.compile(f"{THAI}|{HAN}")
-
-
-def unspaced(script):
-    """Returns the patterns of a letter with its marks, a run of letters, a space between two."""
-    letter = rf"(?=[^\W\d]){script}{MARK}*+"
-    return [re.compile(part) for part in (letter, f"(?:{letter})++", rf"{letter}\s++(?={letter})")]
-
-
-# With the mean length of a run up to which a text is split into words already.
-UNSPACED = (*unspaced(THAI), 8), (*unspaced(HAN), 3)
+# Scripts without spaces between words, and the mean length of a run of their letters up to which a
+# text is split into words already: Thai, Lao, Burmese and Khmer; Chinese and Japanese.
+UNSPACED = {
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]": 8,
+    "[\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]": 3,
+}
 
 
 def tokenise_unicode(text):
@@ -104,56 +89,43 @@ def tokenise_unicode(text):
 
     Returns: a list of words without spaces. Joined by spaces, they give the same list again.
     """
-    if not text.isascii():
-        text = normalise("NFC", text)  # a composed ≯ ends no tag
-    if "&" in text:
-        text = ENTITY.sub(resolve, ENTITY.sub(resolve, text))
-    if "<" in text:
-        text = TAG.sub(" ", text)
-    if "\\" in text:
-        text = re.sub(r"\\[nrt]", " ", text.replace("\\'", "'"))
+    text = unicodedata.normalize("NFC", text)  # a composed ≯ ends no tag
+    text = TAG.sub(" ", ENTITY.sub(resolve, ENTITY.sub(resolve, text)))
+    text = re.sub(r"\\[nrt]", " ", text.replace("\\'", "'"))
     if text.isascii():
         return ASCII_WORD.findall(text.lower().replace("`", "'"))
-    return WORD.findall(fold(text).replace("_", " "))
+    for old, new in BEFORE.items():
+        text = text.replace(old, new)
+    text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).lower()
+    text = re.sub("i\u0307+", "i", text)  # lower() turns İ into an i with a dot as a mark
+    text = unicodedata.normalize("NFKC", text)  # lower() may decompose letters
+    for old, new in AFTER.items():
+        text = text.replace(old, new)
+    for script, most in UNSPACED.items():
+        if re.search(script, text):
+            text = split_unspaced(text, script, most)
+    return WORD.findall(text.replace("_", " "))
 
 
 def resolve(entity):
     """Returns the character of a matched HTML entity; an unknown entity stays as it is."""
-    exists = entity[1][0] == "#" or entity[1] in html.entities.html5
-    return html.unescape(entity[0]) if exists else entity[0]
+    known = entity[1].startswith("#") or entity[1] in html5
+    return html.unescape(entity[0]) if known else entity[0]
 
 
-def normalise(form, text):
-    """Returns a text in a normal form of Unicode."""
-    if len(text) > 10_000:  # many marks on one letter would take quadratic time
-        text = MANY_MARKS.sub(r"\1", text)
-    return unicodedata.normalize(form, text)
-
-
-def fold(text):
-    """Returns a text in lower case and NFKC, as described in `tokenise_unicode`."""
-    for old, new in BEFORE.items():
-        text = text.replace(old, new)
-    text = normalise("NFKC", INVISIBLE.sub("", text)).lower()
-    text = re.sub("i\u0307+", "i", text)  # lower() turns İ into an i with a dot as a mark
-    text = normalise("NFKC", text)  # lower() may decompose letters
-    for old, new in AFTER.items():
-        text = text.replace(old, new)
-    return split_unspaced(text) if THAI_OR_HAN.search(text) else text
-
-
-def split_unspaced(text):
-    """Puts spaces around the letters of scripts without spaces, unless they are there already."""
-    for letter, run, space, most in UNSPACED:
-        runs = run.findall(text)
-        if len("".join(runs)) > most * len(runs) or len(space.findall(text)) < 2:
-            text = letter.sub(r" \g<0> ", text)
-    return text
+def split_unspaced(text, script, most):
+    """Puts spaces around the letters of a script without spaces, unless they are there already."""
+    letter = rf"(?=[^\W\d]){script}{MARK}*+"
+    runs = re.findall(f"(?:{letter})++", text)
+    spaces = re.findall(rf"{letter}\s++(?={letter})", text)
+    if len("".join(runs)) <= most * len(runs) and len(spaces) >= 2:
+        return text
+    return re.sub(letter, r" \g<0> ", text)
 
 
 def tokenise_characters(text):
     """Splits a text into its characters, in NFC; white space between words becomes one ␣."""
-    text = normalise("NFC", text.encode(errors="ignore").decode())  # without surrogates
+    text = unicodedata.normalize("NFC", text.encode(errors="ignore").decode())  # without surrogates
     return list("␣".join(text.split()))
 
 
@@ -186,11 +158,10 @@ class Encoder:
         """
         words = list(self.numbers)
         counts = np.zeros(len(words), dtype="int64")
-        for first in range(0, len(train), 10_000):
-            part = np.concatenate(train[first : first + 10_000])
-            counts += np.bincount(part, minlength=len(words))
-        by_rank = np.flatnonzero(counts).tolist()
-        by_rank.sort(key=lambda number: (-counts[number], words[number]))
+        for text in train:
+            np.add.at(counts, text, 1)
+        in_train = np.flatnonzero(counts).tolist()
+        by_rank = sorted(in_train, key=lambda number: (-counts[number], words[number]))
         ids = np.zeros(len(words), dtype="int32")
         ids[by_rank] = np.arange(len(by_rank), dtype="int32") + FIRST_WORD_ID
         for texts in train, *others:

