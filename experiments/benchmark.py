@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,26 +27,12 @@ from experiments.recipes import RECIPES
 NTH = 5  # one of so many batches is timed, and the time scaled to a whole epoch
 
 
-def seconds_of(run, *arguments, **options):
-    start = time.perf_counter()
-    run(*arguments, **options)
-    return time.perf_counter() - start
-
-
-def load(name, changes, batches=None):
-    """Returns a recipe's script as a module, and its training texts and labels.
-
-    Its `batches` are replaced by that function, or are those of the script.
-    """
-    module = dataclasses.replace(RECIPES[name], batches=batches).configure(**changes)
-    (texts, labels), *_ = module.load_data()
-    return module, tools.cut(module, texts), labels
-
-
-def in_keras(name, changes, padded):
+def epoch(name, changes, padded):
     """Returns the seconds of an epoch with all texts padded, or with our batches of the script."""
-    module, texts, labels = load(name, changes, recipes.padded if padded else None)
-    epoch = module.batches(texts, labels)
+    recipe = dataclasses.replace(RECIPES[name], batches=recipes.padded if padded else None)
+    module = recipe.configure(**changes)
+    (texts, labels), *_ = module.load_data()
+    epoch = module.batches(tools.cut(module, texts), labels)
     # Every NTH batch by width, so that their mean width is that of the epoch.
     batches = sorted(epoch.as_numpy_iterator(), key=lambda batch: batch[0].shape[1])[2::NTH]
     random.Random(1).shuffle(batches)
@@ -60,17 +45,9 @@ def in_keras(name, changes, padded):
     model = module.build_model(np.zeros((0, 1)))
     model.fit(dataset.take(2), shuffle=False, verbose=0)
     fraction = sum(len(ids) for ids, _ in batches) / len(texts)
-    return seconds_of(model.fit, dataset, shuffle=False, verbose=0) / fraction
-
-
-def as_in_tutorials(name, changes):
-    """Returns the seconds of a whole epoch with all texts padded, in an array that fit gets."""
-    module, texts, labels = load(name, changes)
-    ids = keras.utils.pad_sequences(texts, module.MAX_LENGTH)
-    model = module.build_model(np.zeros((0, 1)))
-    size = module.BATCH_SIZE
-    model.fit(ids[: 2 * size], labels[: 2 * size], batch_size=size, verbose=0)
-    return seconds_of(model.fit, ids, labels, batch_size=size, verbose=0)
+    start = time.perf_counter()
+    model.fit(dataset, shuffle=False, verbose=0)
+    return (time.perf_counter() - start) / fraction
 
 
 def output_of(call):
@@ -89,11 +66,9 @@ def measure(rounds):
     seconds, sources = collections.defaultdict(list), []
     for model, recipe in models.items():
         sources.append(RECIPES[recipe[0]].configure().load_data()[-1]["source"])
-        calls = {"ours": f"in_keras{(*recipe, False)}", "plain": f"in_keras{(*recipe, True)}"}
+        calls = {"ours": f"epoch{(*recipe, False)}", "plain": f"epoch{(*recipe, True)}"}
         if model == "imdb_lstm.py":  # 32 is what Keras and most scripts use
-            calls["plain, batches of 32"] = f"in_keras{(recipe[0], {'BATCH_SIZE': 32}, True)}"
-        if model == "LSTM(100)":
-            calls["as in tutorials"] = f"as_in_tutorials{recipe}"
+            calls["plain, batches of 32"] = f"epoch{(recipe[0], {'BATCH_SIZE': 32}, True)}"
         for turn in range(1, rounds + 1):
             for name, call in calls.items():
                 seconds[f"{model}, {name}"].append(output_of(call))
@@ -125,8 +100,7 @@ one time step after the other, so its matrix products are small; a larger batch 
 
 The rows of a model have the same optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not
 named, batch size. A fifth of the batches was run, without the dataset autotuner, and their time
-multiplied by five. "As in tutorials" is a whole epoch of `fit` with an array of all texts, padded;
-at its end, it waits for the autotuner, up to as long as the epoch took.
+multiplied by five.
 
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 

@@ -3,7 +3,6 @@
     python -m experiments.reproduce                         our defaults and the baselines
     python -m experiments.reproduce brownlee lab_dropout    these recipes
     python -m experiments.reproduce all --seeds 1 --jobs 2  all recipes and baselines, two at once
-    python -m experiments.reproduce --list                  the recipes and their stored figures
     python -m experiments.reproduce --again imdb_lstm       repeat stored runs
 
 A finished run is a line of results/runs.jsonl. A run that is stored with the same code, constants
@@ -20,9 +19,11 @@ import inspect
 import itertools
 import json
 import math
+import os
 import pathlib
 import runpy
 import statistics
+import tempfile
 import warnings
 import zlib
 
@@ -111,7 +112,9 @@ def unpack(text):
 
 def train(name, seed):
     """Runs a recipe in this process, in a folder of its own, and adds its line to runs.jsonl."""
-    with tools.folder_with_data() as folder, contextlib.chdir(folder):
+    data = os.path.abspath("data")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        os.symlink(data, "data")
         if name in BASELINES:
             run, right = baselines.run(name, seed)
             run |= identity(name, seed) | {"right": {"test": pack(right)}}
@@ -263,7 +266,7 @@ the number of seeds in brackets. One standard error of a test accuracy is 0.2 po
 on Reuters ([more of the test sets](test_sets.md)). Differences of means are in points, with the 95%
 interval of compare.py: it covers other seeds and, where `runs.jsonl` has the texts that were right,
 other texts. Seconds per epoch are those of the fastest seed. Other work ran on the machines, so the
-seconds of different rows are not comparable.
+seconds of different rows are not comparable. Runs on an H100 used Keras's JAX or PyTorch backend.
 
 Each run chooses its epoch by the loss on validation. The constants were chosen by validation, as
 [search.md](search.md) says for each; it also says which test accuracies were known by then.
@@ -322,7 +325,6 @@ def main(arguments=None):
     parser = cli.parser(__doc__, prog="python -m experiments.reproduce")
     parser.add_argument("recipes", nargs="*", metavar="NAME", help="recipe, baseline, or `all`")
     parser.add_argument("--seeds", type=int, default=3, help="how many; default: 3")
-    parser.add_argument("--list", action="store_true", help="list the recipes and their figures")
     parser.add_argument("--again", action="store_true", help="repeat runs that are stored already")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once; default: 1")
     options = cli.parse(parser, arguments)
@@ -330,14 +332,8 @@ def main(arguments=None):
     names = list(everything) if "all" in names else names
     for name in names:
         if name not in everything:
-            parser.error(f"there is no recipe {name!r}; --list names all recipes")
+            parser.error(f"there is no recipe {name!r}. Recipes: {', '.join(everything)}")
     shown = runs_to_show()
-    if options.list:
-        for name in everything:
-            figure = RECIPES[name].published if name in RECIPES else None
-            ours = mean_and_deviation(shown[name]) if name in shown else "-"
-            print(f"{name:28} published {figure or '-'!s:6}  ours {ours}")
-        return
     tools.require_data("imdb", "reuters")
     if not options.again:
         refuse_other_data()

@@ -1,13 +1,11 @@
 """Functions of several programs in this package."""
 
 import ast
-import contextlib
 import inspect
 import os
 import pathlib
 import platform
 import re
-import tempfile
 import types
 
 import keras
@@ -95,14 +93,6 @@ def machine(versions):
     return "{} cores of {}, Python {}, TensorFlow {}, Keras {}".format(
         os.cpu_count(), name, *numbers
     )
-
-
-@contextlib.contextmanager
-def folder_with_data():
-    """A temporary folder that contains only a link to the current folder's data."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.symlink(os.path.abspath("data"), os.path.join(folder, "data"))
-        yield folder
 
 
 def write(path, text):
