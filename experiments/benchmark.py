@@ -27,7 +27,7 @@ from experiments.recipes import RECIPES
 NTH = 5  # one of so many batches is timed, and the time scaled to a whole epoch
 
 
-def epoch(name, changes, padded):
+def time_epoch(name, changes, padded):
     """Returns the seconds of an epoch with all texts padded, or with our batches of the script."""
     recipe = dataclasses.replace(RECIPES[name], batches=recipes.padded if padded else None)
     module = recipe.configure(**changes)
@@ -66,9 +66,9 @@ def measure(rounds):
     seconds, sources = collections.defaultdict(list), []
     for model, recipe in models.items():
         sources.append(RECIPES[recipe[0]].configure().load_data()[-1]["source"])
-        calls = {"ours": f"epoch{(*recipe, False)}", "plain": f"epoch{(*recipe, True)}"}
+        calls = {"ours": f"time_epoch{(*recipe, False)}", "plain": f"time_epoch{(*recipe, True)}"}
         if model == "imdb_lstm.py":  # 32 is what Keras and most scripts use
-            calls["plain, batches of 32"] = f"epoch{(recipe[0], {'BATCH_SIZE': 32}, True)}"
+            calls["plain, batches of 32"] = f"time_epoch{(recipe[0], {'BATCH_SIZE': 32}, True)}"
         for turn in range(1, rounds + 1):
             for name, call in calls.items():
                 seconds[f"{model}, {name}"].append(output_of(call))

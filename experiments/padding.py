@@ -16,7 +16,6 @@ from experiments import tools
 PAGE = tools.ROOT / "docs" / "padding.md"
 
 
-@keras.saving.register_keras_serializable()
 class WithoutPadding(layers.Layer):
     """Replaces states at padding, of which there are none behind the text, by a large negative."""
 

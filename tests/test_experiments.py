@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import json
-import runpy
 import subprocess
 import sys
 import tomllib
@@ -15,8 +14,6 @@ import download_imdb
 from corpus import DataError, data_file, jobs
 from experiments import baselines, benchmark, reproduce, test_sets, tools, train_vectors
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, Recipe
-
-PARAMETERS = {"brownlee": 213_301, "rice_lstm": 82_129, "rice_bilstm": 84_257}
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name[-6:-1] != "fold_"])
@@ -48,13 +45,6 @@ def test_every_recipe_builds_and_one_step_changes_every_weight(name, in_folder):
     model.train_on_batch(ids, labels)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert not np.array_equal(weight, old), weight.path
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_published_models_have_their_published_parameters(name):
-    assert (
-        RECIPES[name].configure().build_model(np.zeros((0, 1))).count_params() == PARAMETERS[name]
-    )
 
 
 def test_a_constant_that_nothing_reads_is_refused():
@@ -127,20 +117,8 @@ def test_runs_are_stored_shown_and_not_repeated(command, in_folder):
     assert row in open("results.md").read()
     assert command("small", "--seeds", "2") == []
     assert command("small", "--seeds", "1", "--again") == ["small, seed 1"]
-    path = in_folder / "imdb_lstm.py"  # the same run, by hand
-    path.write_text(command.small.text(SEED=2), encoding="utf-8")
-    runpy.run_path(str(path), run_name="__main__")
-    [folder] = (in_folder / "runs").iterdir()
-    by_hand = reproduce.line_of("small", folder)
-    for name in "recipe", "code", "constants", "fingerprint", "test_accuracy":
-        assert by_hand[name] == runs[1][name]
     command.small.batches = None  # other code: the stored runs are not its figures
     assert "small" not in reproduce.runs_to_show()
-    with pytest.raises(DataError, match="not a run of small"):
-        reproduce.line_of("small", folder)
-    (folder / "result.json").unlink()
-    with pytest.raises(DataError, match="unfinished"):
-        reproduce.line_of("small", folder)
 
 
 def test_processes_that_store_runs_at_once_lose_no_line(in_folder, monkeypatch):
