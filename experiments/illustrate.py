@@ -5,7 +5,7 @@
 
 runs      probabilities after each word, hidden states, memory: from the newest finished run of each
           IMDB script in runs/, with its own constants and seed 1 (imdb_pretrained_lstm.py: with
-          data/fasttext.256d.vec)
+          data/word2vec.256d.vec)
 figures   test accuracies and curves from results/runs.jsonl; trains `overfit` if it is not there
 toy       accuracy and gradients of small networks on a task of their own, which are trained here
 
@@ -35,7 +35,7 @@ PAIR = "There is nothing to love in this movie", "I have nothing but love for th
 REVIEW = "The first half is slow and the jokes are flat, but the ending is wonderful."
 UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
-NETWORKS["imdb_pretrained_lstm"] = "fasttext_frozen"
+NETWORKS["imdb_pretrained_lstm"] = "word2vec_frozen"
 TABLES = {  # recipes, each followed by what the page calls it
     "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
     "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
