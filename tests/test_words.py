@@ -6,11 +6,10 @@ import unicodedata
 
 import hypothesis
 import pytest
-from conftest import words_of
 from hypothesis import strategies
 from keras.src.legacy.preprocessing import text as keras_text
 
-from corpus import data_file, words
+from corpus import words
 from corpus.words import tokenise_unicode as tokenise
 
 EXAMPLES = [
@@ -25,14 +24,11 @@ EXAMPLES = [
     ("今天天气好 我们去公园 玩", "今 天 天 气 好 我 们 去 公 园 玩"),
     ("東京・タワーへ\u3000ｶﾞｷﾞ！", "東 京 タ ワ ー へ ガ ギ"),
     ("น้ำดื่มที่ดี ល្អណាស់។", "น้ ำ ดื่ ม ที่ ดี ល្ អ ណា ស់"),
-    ("ฉัน รัก น้ำ โรงพยาบาล", "ฉัน รัก น้ำ โรงพยาบาล"),  # split already
     ("in\u00adter\u2060est \ufeffgood Cafe\u0301 ﬁne", "interest good café fine"),
-    ("1½ Nike™ m² a_b #tag 50%", "1 1 2 nike m2 a b tag 50"),
     ("good😀😀 ❤️ 👍🏽 🏳️‍🌈 👨‍👩‍👧 🇩🇪🇫🇷", "good 😀 😀 ❤ 👍 🏳‍🌈 👨‍👩‍👧 🇩🇪 🇫🇷"),
     ("a<br />b<BR>c <a href=\"x.html\" class='y' id=z>d</a> <!-- e -->f", "a b c d f"),
     ("x < y > 1 <anna@example.org> a<b, c>d", "x y 1 anna example org a b c d"),
     ("AT&amp;T &amp;quot;c it&#39;s caf&eacute; &lt;br&gt;a", "at t c it's café a"),
-    ("food&regular ?a=1&copy=2 &#;", "food regular a 1 copy 2"),
     (r"good.\nFood\n\nBye\ttab C:\new", "good food bye tab c ew"),
     (" …—“” \u0301 \u200d ™ \ud800", ""),
 ]
@@ -84,14 +80,7 @@ def test_the_time_is_linear(part):
     assert time.perf_counter() - start < 10  # quadratic: minutes
 
 
-@pytest.mark.parametrize("rule, word", [("unicode", "it's"), ("keras", "it’s")])
-def test_a_data_file_records_the_rule(rule, word):
-    data = data_file.from_texts(["it’s"], [0], ["it’s"], [0], ["a"], "a test", rule)
-    assert data_file.about_of(data)["words"] == rule and words_of(data) == [word]
-
-
 @hypothesis.given(strategies.text() | strategies.text("aB'\t\n\r -_.\u00a0\u2028\u0130\u00df«"))
-@hypothesis.example(string.printable)
 def test_tokenises_as_keras_does(text):
     assert words.tokenise_keras(text) == keras_text.text_to_word_sequence(text)
 

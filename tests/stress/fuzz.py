@@ -1,11 +1,10 @@
 """Feeds damaged input to the programs that read a file of a user, or a run.
 
-    python -m tests.stress.fuzz                                  10,000 inputs for each reader
-    python -m tests.stress.fuzz --inputs 200000 table data
+    python -m tests.stress.fuzz       10,000 inputs for each reader
 
-A reader passes if it accepts an input, or refuses it in one line, within TIME_LIMIT. A failure is
+A reader passes if it accepts an input, or refuses it in one line, within ten seconds. A failure is
 shown with the smallest input that causes it. An input is a valid file with bytes changed, removed
-or inserted, a part of one, or any bytes.
+or inserted, or a part of one.
 """
 
 import contextlib
@@ -14,11 +13,9 @@ import io
 import pathlib
 import re
 import tempfile
-import time
 from unittest import mock
 
 import hypothesis
-import pandas
 from hypothesis import strategies
 
 import imdb_lstm
@@ -26,10 +23,8 @@ import predict
 import prepare_texts
 from corpus import DataError, cli, data_file
 
-TIME_LIMIT = 10  # seconds for one input
 TABLE = b'text,label\n"a ""good"" film,\nlong",1\nbad,0\ngood,1\nawful,0\n\xc3\xa4,1\n'
 LINES = b'{"text": "a g\\u00f6od film", "label": 1}\n{"text": "bad", "label": "0"}\n' * 2
-ARRAY = b'[{"text": "good", "label": 1.0}, {"text": "bad", "a": {"label": null}}] '
 
 
 def damaged(valid):
@@ -79,10 +74,7 @@ def readers():
     [valid] = pathlib.Path("runs").iterdir()
     files = {f"run/{path.name}": path.read_bytes() for path in valid.iterdir()}
     runs = [damaged(files[path]).map(lambda new, path=path: {path: new}) for path in files]
-    excel, frame = io.BytesIO(), pandas.DataFrame({"text": ["a good film", "bad"], "label": [1, 0]})
-    frame.to_excel(excel, index=False)
-    tables = [TABLE, TABLE.decode().encode("utf-16"), LINES, ARRAY, gzip.compress(TABLE)]
-    tables += [frame.to_parquet(), excel.getvalue(), b""]
+    tables = [TABLE, TABLE.decode().encode("utf-16"), LINES, gzip.compress(TABLE), b""]
     data = pathlib.Path("data/imdb.npz").read_bytes()
     return {
         "data": (lambda text: data_file.read(write("data.npz", text)), damaged(data)),
@@ -91,35 +83,30 @@ def readers():
     }
 
 
-def attack(reader, strategy, inputs, repeatable=True):
+def attack(reader, strategy, inputs):
     """Runs a reader on inputs in the current folder and raises its first failure."""
-    options = {"max_examples": inputs, "derandomize": repeatable, "deadline": None}
-    options |= {"database": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+    options = {"max_examples": inputs, "deadline": 10_000, "database": None}
+    options |= {"suppress_health_check": list(hypothesis.HealthCheck)}
 
     @hypothesis.settings(**options)
     @hypothesis.given(strategy)
     def read(content):
-        start, silent = time.perf_counter(), io.StringIO()
+        silent = io.StringIO()
         try:
             with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
                 reader(content)
         except (SystemExit, DataError) as error:
             check_one_line(error.code if isinstance(error, SystemExit) else str(error))
-        assert time.perf_counter() - start < TIME_LIMIT
 
     read()
 
 
 def main():
-    parser = cli.parser(__doc__)
-    parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
-    parser.add_argument("--inputs", type=int, default=10_000, help="for each; default: 10,000")
-    options = parser.parse_args()
+    cli.parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        every = readers()
-        for name in options.readers or every:
-            attack(*every[name], options.inputs, repeatable=False)
-            print(f"{name}: {options.inputs:,} inputs passed", flush=True)
+        for name, (reader, strategy) in readers().items():
+            attack(reader, strategy, inputs=10_000)
+            print(f"{name} passed", flush=True)
 
 
 if __name__ == "__main__":
