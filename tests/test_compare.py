@@ -196,13 +196,11 @@ BAD = {
     "one EPOCHS=2.5": "EPOCHS=2$",
     "one SEED=1 SEED=2": "twice",
     "SEED=1": "name a script",
-    "computed": "line 2: B must be a plain value",
 }
 
 
 @pytest.mark.parametrize("words", BAD)
 def test_bad_words_are_refused_before_anything_is_trained(words, call):
-    pathlib.Path("computed.py").write_text("A = 1\nB = 2 * A\n")
     with pytest.raises(DataError, match=BAD[words]):
         call(*words.split())
     assert not pathlib.Path("runs").exists()

@@ -109,12 +109,10 @@ def test_without_a_data_file_random_vectors_are_trained(train, capsys, keras_dat
     assert f"{source}: train 54, val 6, test 40 texts" in capsys.readouterr().out.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    "name, program", [("reuters", "download_reuters.py"), ("tickets", "prepare_texts.py")]
-)
+@pytest.mark.parametrize("name, program", [("imdb", "download_imdb"), ("a", "prepare_texts")])
 def test_without_data_a_line_names_the_program(in_folder, empty_cache, monkeypatch, name, program):
     monkeypatch.setattr(imdb_lstm, "DATA_FILE", f"data/{name}.npz")
-    with pytest.raises(SystemExit, match=f"data/{name}.npz.* python {program}"):
+    with pytest.raises(SystemExit, match=f"data/{name}.npz.* python {program}.py"):
         imdb_lstm.load_data()
     assert os.listdir() == []
 
