@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -199,6 +200,17 @@ def test_coverage_counts_the_texts_above_each_probability():
     assert covered.loc["above 0.90"].tolist() == ["50.0%", "75.0%"]
     assert covered.loc["above 0.50"].tolist() == ["75.0%", "66.7%"]
     assert covered.loc["above 0.99"].tolist() == ["0.0%", "-"]
+
+
+def test_batches_are_those_in_which_the_script_evaluates(small_sample, monkeypatch):
+    for name, value in CONSTANTS.items():
+        monkeypatch.setattr(imdb_lstm, name, value)
+    texts = texts_of(small_sample, "test")
+    classifier = mock.Mock(max_length=30, result={"constants": CONSTANTS})
+    report.classify(classifier, texts)
+    _, found = classifier.probabilities.call_args.args
+    expected = imdb_lstm.batches(texts, np.arange(len(texts)), shuffle=False)
+    assert [list(rows) for rows in found] == [list(rows) for _, rows in expected]
 
 
 def test_other_data_than_those_of_the_run_are_refused(two_classes, call, tmp_path):
