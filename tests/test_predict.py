@@ -1,4 +1,4 @@
-"""predict.py: damaged runs are named, probabilities are as in training, tables come out whole."""
+"""predict.py: unusable models are refused, probabilities as in training, tables come out whole."""
 
 import collections
 import csv

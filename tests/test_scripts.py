@@ -1,4 +1,4 @@
-"""Running the training scripts: shell, import and notebook; data, constants, runs."""
+"""Running the training scripts: import and notebook; data, constants, runs."""
 
 import csv
 import json
