@@ -1,13 +1,14 @@
 """compare.py: what is trained, what is not, where, the table, and the interval of differences."""
 
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
 
+import dask
+import distributed
 import numpy as np
 import pandas
 import pytest
@@ -15,7 +16,7 @@ from conftest import ROOT
 from scipy import stats
 
 import compare
-from corpus import DataError, data_file, jobs
+from corpus import DataError, data_file
 
 # What compare.py knows of a training script, without training. SLOW holds the run up.
 SCRIPT = '''import json, pathlib, random, sys, time
@@ -163,15 +164,11 @@ def test_an_edited_data_file_is_refused_and_its_runs_are_not_shown(call, small_s
     assert call("one", "SEED=1,2") == []
 
 
-def test_a_failure_is_told_once_and_ends_what_would_fail_too(call):
+def test_a_failure_is_told_once_and_ends_its_variant_alone(call):
     with pytest.raises(DataError, match="2 of 4 runs are missing: one DROPOUT=2"):
         call("one", "DROPOUT=2,0.5", "SEED=1,2")
     assert [title[12:] for title in call.trained] == ["2 SEED=1", "0.5 SEED=1", "0.5 SEED=2"]
     assert call.output.err.count("DROPOUT: 0 to 1") == 1 and "test acc" in call.output.out
-    with pytest.raises(DataError, match="6 of 6 runs are missing"):
-        call("one", "DROPOUT=2,3,0.2", "SEED=1,3")
-    assert call.trained == ["one DROPOUT=2 SEED=1", "one DROPOUT=3 SEED=1"]
-    assert call.output.err.count("DROPOUT: 0 to 1") == 1
 
 
 def test_a_run_that_diverged_is_a_row_and_not_trained_again(call):
@@ -194,26 +191,16 @@ BAD = {
     "three": "no script three.py here. Scripts: one, two$",
     "one LSTM_UNIT=3": "one.py has no constant LSTM_UNIT. It has: .*LSTM_UNITS.* one,COPY$",
     "one LSTM_UNITS=(3": "is not a value",
-    "one LSTM_UNITS=1],[2": "not a list of values",
     "one LSTM_UNITS=(3,)": "LSTM_UNITS=4$",
     "one DROPOUT=0,1": "DROPOUT=0.1.*DROPOUT=0.0,1.0",
-    "one DROPOUT=1e999": "too large",
     "one EPOCHS=2.5": "EPOCHS=2$",
-    "one EPOCHS=many": "EPOCHS=2$",
-    "one SEED=": "missing",
     "one SEED=1 SEED=2": "twice",
     "SEED=1": "name a script",
-    "table": "table.py is not a training script",
-    "broken": "broken.py, line 2",
-    "computed": "line 2: B must be a plain value",
 }
 
 
 @pytest.mark.parametrize("words", BAD)
 def test_bad_words_are_refused_before_anything_is_trained(words, call):
-    pathlib.Path("table.py").write_text("A = 1")
-    pathlib.Path("broken.py").write_text("A = 1\n(")
-    pathlib.Path("computed.py").write_text("A = 1\nB = 2 * A\n")
     with pytest.raises(DataError, match=BAD[words]):
         call(*words.split())
     assert not pathlib.Path("runs").exists()
@@ -235,77 +222,43 @@ def test_words_need_no_quotes():
 # --- Where ---
 
 
-def process(*words):
-    line = [sys.executable, "-u", str(ROOT / "compare.py"), *words]
+def test_ctrl_c_ends_the_runs_in_progress_and_keeps_the_others(call):
+    words = "one", "SEED=1,2,3", "SLOW=1.0", "--jobs", "2"
     # What a shell starts in the background ignores Ctrl-C, and so would what that starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(line, **options)
-
-
-def test_ctrl_c_ends_the_runs_in_progress_and_keeps_the_others(scripts):
-    words = "one", "SEED=1,2,3", "SLOW=1.0", "--jobs", "2"
-    with process(*words) as first:
-        for line in first.stdout:
+    command = [sys.executable, "-u", str(ROOT / "compare.py"), *words]
+    pipes = dict.fromkeys(["stdout", "stderr"], subprocess.PIPE)
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        for line in process.stdout:
             if line.startswith("run 3 of 3"):
-                first.send_signal(signal.SIGINT)
-        errors = first.stderr.read()
-    assert first.returncode == 1 and "finished runs are kept" in errors
+                process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+    assert process.returncode == 1 and "finished runs are kept" in errors
     count = len(results())
     time.sleep(1.5)
     assert 1 <= len(results()) == count < 3  # no child goes on
-    with process(*words) as second:
-        output = second.stdout.read()
-    assert second.returncode == 0 and output.count("\nrun ") + 1 == 3 - count
+    assert len(call(*words)) == 3 - count
 
 
-def test_two_at_once_do_not_train_the_same_run_twice(scripts):
-    words = "one", "SEED=1,2", "SLOW=1.5"
-    with process(*words) as first, process(*words) as second:
-        assert [first.wait(), second.wait()] == [0, 0]
-    assert sorted(result["constants"]["SEED"] for result in results()) == [1, 2]
-
-
-def kill(worker):
-    """Kills a process of a dask cluster and all that it started, as when its machine fails.
-
-    Waits until two runs are in progress.
-    """
-    import psutil
-
-    while len(list(pathlib.Path("runs").glob("*/history.csv"))) < 2:
-        time.sleep(0.05)
-    every = [*psutil.Process(worker).children(recursive=True), psutil.Process(worker)]
-    for process in every:
-        process.kill()
+LOST = """
+    if SEED == 2 and not pathlib.Path("lost").exists():  # as when the machine of a worker fails
+        pathlib.Path("lost").touch()
+        import os, signal
+        os.kill(os.getppid(), signal.SIGKILL)
+        sys.exit(1)
+    time.sleep(SLOW)"""
 
 
 def test_what_a_killed_worker_of_a_cluster_trained_is_trained_by_the_same_command(call):
-    import threading
-
-    import dask
-    import distributed
-
+    edit("one.py", "\n    time.sleep(SLOW)", LOST)
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         with distributed.LocalCluster(**options) as cluster:
-            words = "one", "SEED=1,2,3,4", "SLOW=1.5", "--cluster", cluster.scheduler_address
-            pids = [worker.process.pid for worker in cluster.workers.values()]
-            threading.Thread(target=kill, args=pids[:1], daemon=True).start()
-            with pytest.raises(DataError, match="1 of 4 runs are missing"):
+            words = "one", "SEED=1,2,3", "--cluster", cluster.scheduler_address
+            with pytest.raises(DataError, match="1 of 3 runs are missing: one SEED=2"):
                 call(*words)
-            assert len(results()) == 3 and "KilledWorker" in call.output.err
-            assert len(call(*words)) == 1
-            assert call(*words) == []
-
-
-def test_jobs_share_the_cores(scripts):
-    code = "import os; print(os.environ.get('TF_NUM_INTRAOP_THREADS'), flush=True)"
-    for slots, threads in (1, "None"), (2, str(max(1, os.cpu_count() // 2))):
-        machine = jobs.Machine(slots)
-        done = machine.submit(jobs.Job("a", "a", code, None), ".").result()
-        machine.close()
-        assert done.stdout == threads
+            assert "KilledWorker" in call.output.err
+            assert call(*words) == ["one SEED=2"] and call(*words) == []
 
 
 # --- Table ---
@@ -319,8 +272,7 @@ def made_up(accuracies, **constants):
     same = {"script": "one", "code": "abcdef", "fingerprint": None, **figures}
     finished = []
     for seed, accuracy in enumerate(accuracies, 1):
-        history = {"val_accuracy": [0.5, accuracy], "val_loss": [0.9, 1 - accuracy]}
-        finished.append(same | {"val_accuracy": accuracy, "seed": seed, "history": history})
+        finished.append(same | {"val_accuracy": accuracy, "seed": seed})
         finished[-1]["constants"] = constants | {"SEED": seed}
     return finished
 
@@ -353,9 +305,6 @@ def test_the_interval_covers_other_texts_where_the_classes_are_kept():
     paired = stats.ttest_rel(*right).confidence_interval(0.95)
     low, high = compare.interval(*seeds, 1)
     assert high - low == pytest.approx(paired.high - paired.low, rel=0.01)
-    seeds[0][0]["right"] = None  # the model of one run was deleted
-    low, high = compare.interval(*seeds, 1)
-    assert high - low < 0.1 * (paired.high - paired.low)
 
 
 @pytest.mark.slow
@@ -381,15 +330,11 @@ def test_classes_are_those_of_the_run_and_tell_a_run_on_edited_data(scripts, sma
     assert "1 runs to train" in capsys.readouterr().out
 
 
-def test_one_seed_and_equal_seeds_have_no_interval_and_two_cannot_tell(capsys):
+def test_one_seed_and_equal_seeds_have_no_interval():
     for few in [0.8], [0.8] * 3:
         table = tabulated(made_up([0.9] * len(few)), made_up(few, LSTM_UNITS=3))
         assert np.isnan([*table.low, *table.high]).all()
         assert compare.format_table(table).splitlines()[2].count(" = ") == 0
-    table = tabulated(made_up([0.99, 0.90]), made_up([0.98, 0.88], LSTM_UNITS=3))
-    compare.print_table(table)
-    assert "SEED=1,2,3" in capsys.readouterr().out
-    assert 0 <= table.low[1] + 0.945 and table.high[1] + 0.945 <= 1  # nothing beyond 100 %
 
 
 def test_runs_without_validation_are_last_and_have_no_rank(call):
@@ -405,27 +350,3 @@ def test_of_runs_with_the_same_seed_the_newest_counts_and_the_order_of_constants
     newest[0]["constants"] = dict(reversed(newest[0]["constants"].items()))
     [runs] = tabulated(made_up([0.8, 0.7]), newest).runs
     assert [run["val_accuracy"] for run in runs] == [0.9, 0.7]
-
-
-def test_the_plot_has_a_line_for_each_seed_in_the_style_of_its_variant(tmp_path, monkeypatch):
-    figures, figure, accuracies = [], compare.Figure, [[0.7, 0.8], [0.6, 0.9]]
-    monkeypatch.setattr(compare, "Figure", lambda **o: figures.append(figure(**o)) or figures[-1])
-    table = tabulated(*[made_up(values, LSTM_UNITS=n) for n, values in enumerate(accuracies)])
-    assert compare.draw([table], tmp_path / "compare.png")
-    for axes, start in zip(figures[0].axes, (0.5, 0.9)):
-        ends = [[abs(value - (start == 0.9)) for value in values] for values in accuracies]
-        seeds = [list(line.get_ydata()) for line in axes.lines if line.get_alpha() == 0.5]
-        assert seeds == [[start, pytest.approx(end)] for values in ends for end in values]
-        means = [line for line in axes.lines if not line.get_label().startswith("_")]
-        assert [line.get_ydata()[1] for line in means] == pytest.approx(np.mean(ends, axis=1))
-        assert [line.get_label() for line in means] == ["LSTM_UNITS=0", "LSTM_UNITS=1"]
-        assert len({(line.get_linestyle(), line.get_marker()) for line in means}) == 2
-
-
-def test_a_damaged_data_file_and_dollars_in_a_source_do_not_hide_the_table(call, small_sample):
-    source = r"own texts from $\data\x$.csv"
-    data_file.write("data/imdb.npz", data_file.with_source(small_sample, source))
-    call("one", "SEED=1,2")
-    pathlib.Path("data/imdb.npz").write_bytes(b"damaged")
-    call()
-    assert "own texts from $" in call.output.out and pathlib.Path("compare.png").exists()

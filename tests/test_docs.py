@@ -1,9 +1,6 @@
 """docs/: the page's code against Keras, its tables and length; the notebook."""
 
-import pathlib
 import re
-import runpy
-import sys
 
 import keras
 import nbformat
@@ -13,7 +10,7 @@ from conftest import ROOT, SCRIPTS, words_of
 from keras import layers
 
 import imdb_lstm
-from corpus import DataError, data_file, runs
+from corpus import data_file, runs
 from experiments import illustrate, notebook, reproduce, tools
 from predict import Classifier, answer
 
@@ -79,14 +76,6 @@ def test_the_ids_of_the_page_are_those_of_imdb():
     assert list(map(int, ids.split(" | "))) == expected
 
 
-def test_the_page_names_the_settings_of_the_toy_task():
-    units, steps = illustrate.UNITS, illustrate.STEPS
-    assert f"Networks of {units} units were trained on at most {steps} batches" in LINE
-    assert f"batches of {illustrate.BATCH_SIZE} texts," in LINE
-    heads = "".join(f" | {words} words" for words in illustrate.WORDS)
-    assert f"| layer{heads} |" in LINE
-
-
 def test_the_page_has_the_factors_of_the_gradients_at_initialisation():
     """By which the norm of the gradient falls from a word to the one before, mean over seeds."""
 
@@ -150,45 +139,15 @@ def test_the_page_has_at_most_2300_words():
     assert len([word for word in PAGE.split() if re.search(r"\w", word)]) <= 2300
 
 
-@pytest.fixture
-def docs(in_folder, monkeypatch):
-    """The current folder, with a copy of the page, in place of docs/."""
-    monkeypatch.setattr(illustrate, "DOCS", in_folder)
-    monkeypatch.setattr(illustrate, "PAGE", in_folder / PATH.name)
-    illustrate.PAGE.write_text(PAGE, encoding="utf-8")
-    return in_folder
-
-
-def test_tables_of_recipes_are_those_of_the_stored_runs(docs, stored, monkeypatch):
+def test_tables_of_recipes_are_those_of_the_stored_runs(stored, tmp_path, monkeypatch):
+    (tmp_path / PATH.name).write_text(PAGE, encoding="utf-8")
+    monkeypatch.setattr(illustrate, "DOCS", tmp_path)
+    monkeypatch.setattr(illustrate, "PAGE", tmp_path / PATH.name)
     monkeypatch.delattr(reproduce, "train")
     monkeypatch.setattr(reproduce, "runs_to_show", lambda: stored)
     illustrate.main(["figures"])
     assert illustrate.PAGE.read_text(encoding="utf-8") == PAGE
-    assert (docs / "overfitting.png").exists()
-
-
-@pytest.mark.slow
-def test_illustrate_reads_runs_and_trains_on_the_toy_task(docs, small_sample, monkeypatch):
-    data_file.write("data/imdb.npz", small_sample)
-    text = tools.variant("imdb_lstm", {"LSTM_UNITS": 3, "EPOCHS": 1})
-    pathlib.Path("imdb_lstm.py").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["imdb_lstm.py"])
-    runpy.run_path("imdb_lstm.py", run_name="__main__")
-    monkeypatch.setattr(illustrate, "NETWORKS", {"imdb_lstm": "small"})
-    found = {"seed": 2}
-    monkeypatch.setattr(illustrate.reproduce, "line_of", lambda *_: found)
-    with pytest.raises(DataError, match="has another seed than 1"):
-        illustrate.main(["runs"])
-    found["seed"] = 1
-    for name, value in dict(WORDS=(3,), STEPS=2, SEEDS=(1,), CELLS=("LSTM",)).items():
-        monkeypatch.setattr(illustrate, name, value)
-    illustrate.main(["runs", "toy"])
-    page = illustrate.PAGE.read_text(encoding="utf-8")
-    assert re.search(r"\| every word \| \d+\.\d \|", page) and "at “wonderful” unit " in page
-    assert "| last output, gates start open | `LSTM` | " in page
-    assert "| `imdb_lstm.py` | " in page and "`imdb_bilstm.py` | " not in page
-    for name in "reading", "hidden_states", "gradients":
-        assert (docs / f"{name}.png").exists()
+    assert (tmp_path / "overfitting.png").exists()
 
 
 def test_the_notebook_has_the_script(tmp_path, monkeypatch):

@@ -159,14 +159,7 @@ def test_two_processes_train_one_model_of_keras_2(shell, in_folder, small_sample
     paths = sorted(in_folder.glob("runs/*/model.keras"))
     one, other = (tf_keras.models.load_model(path, compile=False).get_weights() for path in paths)
     same = list(map(np.array_equal, one, other))
-    assert len(same) == 6 and all(same[1:])  # but not the rows of the frozen, random vectors
-    stored = small_sample["vectors"][:, : imdb_lstm.EMBEDDING_DIM]
-    assert np.array_equal(one[0][: len(stored)], stored.astype("float32"))
-
-
-def test_the_readme_is_short_and_has_all_figures():
-    assert len(README.splitlines()) <= 160 and len(README.split()) <= 1300
-    assert "??" not in README
+    assert len(same) == 6 and all(same[1:])  # the first are random vectors, which are not trained
 
 
 # Files that programs write, and upper-case names that are no constants of the scripts.

@@ -42,14 +42,8 @@ def test_the_newest_finished_run_of_exactly_this_script_is_taken(in_folder):
             runs.find(name)
 
 
-RESULT = ["missing", ".+", "}$", '"about"', '"source"', '"SEED"', '"seconds"', '"DATA_FILE"']
-DAMAGES = [("result.json", pattern) for pattern in RESULT]
-DAMAGES += [
-    ("code.py", "missing"),
-    ("code.py", " "),
-    ("history.csv", ".+"),
-    ("history.csv", ",0.5$"),
-]
+DAMAGES = [("result.json", pattern) for pattern in ["missing", "}$", '"source"', '"seconds"']]
+DAMAGES += [("code.py", "missing"), ("code.py", " "), ("history.csv", ",0.5$")]
 
 
 @pytest.mark.parametrize("name, pattern", DAMAGES)
