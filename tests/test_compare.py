@@ -164,11 +164,14 @@ def test_an_edited_data_file_is_refused_and_its_runs_are_not_shown(call, small_s
     assert call("one", "SEED=1,2") == []
 
 
-def test_a_failure_is_told_once_and_ends_its_variant_alone(call):
+def test_a_failure_is_told_once_and_ends_what_would_fail_too(call):
     with pytest.raises(DataError, match="2 of 4 runs are missing: one DROPOUT=2"):
         call("one", "DROPOUT=2,0.5", "SEED=1,2")
     assert [title[12:] for title in call.trained] == ["2 SEED=1", "0.5 SEED=1", "0.5 SEED=2"]
     assert call.output.err.count("DROPOUT: 0 to 1") == 1 and "test acc" in call.output.out
+    with pytest.raises(DataError, match="6 of 6 runs are missing"):
+        call("one", "DROPOUT=2,3,0.2", "SEED=1,3")
+    assert call.trained == ["one DROPOUT=2 SEED=1", "one DROPOUT=3 SEED=1"]
 
 
 def test_a_run_that_diverged_is_a_row_and_not_trained_again(call):
@@ -247,6 +250,13 @@ LOST = """
         os.kill(os.getppid(), signal.SIGKILL)
         sys.exit(1)
     time.sleep(SLOW)"""
+
+
+def test_two_at_once_do_not_train_the_same_run_twice(scripts):
+    line = [sys.executable, str(ROOT / "compare.py"), "one", "SEED=1,2", "SLOW=1.5"]
+    with subprocess.Popen(line) as first, subprocess.Popen(line) as second:
+        assert [first.wait(), second.wait()] == [0, 0]
+    assert sorted(result["constants"]["SEED"] for result in results()) == [1, 2]
 
 
 def test_what_a_killed_worker_of_a_cluster_trained_is_trained_by_the_same_command(call):

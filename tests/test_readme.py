@@ -169,6 +169,10 @@ NOT_OURS = ["TF_CONFIG", "IMDB_SCRIPTS", "TF_FORCE_GPU_ALLOW_GROWTH"]
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))]
 
 
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 160 and len(README.split()) <= 1300
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_names_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")

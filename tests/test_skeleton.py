@@ -1,6 +1,7 @@
 """The training scripts are one skeleton: the same text wherever the lesson allows."""
 
 import ast
+import re
 import sys
 
 import pytest
@@ -71,3 +72,10 @@ def test_a_script_imports_no_file_of_this_project(script):
             assert {alias.name.partition(".")[0] for alias in node.names} <= allowed
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module.partition(".")[0] in allowed
+
+
+def test_no_command_imports_another():
+    commands = {path.stem for path in ROOT.glob("*.py")}
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("corpus/*.py")]:
+        names = re.findall(r"^ *(?:import|from) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+        assert not commands & set(names), path
