@@ -299,6 +299,12 @@ VARIATIONS = {
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
     # Copies of imdb_lstm.py with one word changed, as a reader makes them.
     "imdb_gru": Recipe("imdb_lstm", edits={"layers.LSTM(": "layers.GRU("}),
+    # Settings of its own, from eight trials: see results/search.md.
+    "imdb_simplernn": Recipe(
+        "imdb_lstm",
+        dict(LEARNING_RATE=0.003, EPOCHS=20),
+        edits={"layers.LSTM(": "layers.SimpleRNN("},
+    ),
     # What two directions and two layers give beside equal sizes.
     "lstm_wide": Recipe("imdb_lstm", dict(LSTM_UNITS=210, EMBEDDING_DIM=256)),
     "bilstm_narrow": Recipe("imdb_bilstm", dict(LSTM_UNITS=(64,), EMBEDDING_DIM=128, EPOCHS=6)),

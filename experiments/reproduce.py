@@ -182,7 +182,7 @@ def mean_and_deviation(same):
     """
     values = [100 * run["test_accuracy"] for run in same]
     earlier = any("unlabelled" not in run["source"] for run in same)
-    reads = reads_vectors(same[0]["recipe"]) or same[0]["vectors"]
+    reads = reads_vectors(same[0]["recipe"]) or same[0].get("vectors")
     mark = " †" if reads and earlier else ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
