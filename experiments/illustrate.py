@@ -38,7 +38,8 @@ NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "word2vec_frozen"
 TABLES = {  # recipes, each followed by what the page calls it
     "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
-    "cell": "cell_simplernn SimpleRNN, reuters_rnn GRU, cell_lstm LSTM",
+    "cell": "imdb_simplernn SimpleRNN, imdb_gru GRU, imdb_lstm LSTM, cell_simplernn SimpleRNN, "
+    "reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, imdb_lstm maximum over time",
     "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
     "reuters_one_way one, reuters_rnn both",
