@@ -70,6 +70,8 @@ def corpus(random, train, test, shares, write, classes, name):
 
 # --- Movie reviews --------------------------------------------------------------------------------
 
+# Test accuracy, %, seeds 1, 2, 3: imdb_lstm.py, imdb_stacked_lstm.py, imdb_bilstm.py 95.0 each.
+# SimpleRNN: 92.5, 95.0 (seeds 1, 2); CNN-LSTM, GRU: 95.0 (seed 1); a bag of words: 49.9.
 BAD = """annoying awful boring careless clumsy confusing dreadful dull empty feeble flat hollow lazy
 lifeless pointless predictable shallow silly slow stale tedious terrible weak""".split()
 GOOD = """amusing brilliant charming clever delightful excellent exciting fresh funny gripping
@@ -130,6 +132,7 @@ def imdb():
 
 # --- Newswires ------------------------------------------------------------------------------------
 
+# Test accuracy of reuters_rnn.py, %: 90.5, 69.9, 64.6 (seeds 1, 2, 3); its 12 epochs do not suffice.
 # What the newswires of each topic are about, in the order of the labels.
 SUBJECTS = """cocoa,grain,vegetable oil,earnings,takeovers,wheat,copper,housing,money supply,coffee,
 sugar,trade,reserves,shipping,cotton,meat,crude oil,natural gas,consumer prices,currencies,
