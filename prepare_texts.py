@@ -306,7 +306,7 @@ def main(arguments=None):
     names = [os.path.basename(os.path.abspath(source.name)) for source in sources]
     stem = names[0]
     if not os.path.isdir(paths[0]):
-        stem = re.sub(r"(?<=.)(\.\w+)?(\.(gz|bz2|zip))?$", "", stem)
+        stem = re.sub(r"(?<=.)(\.\w+)?(\.gz)?$", "", stem)
     name = " and ".join(names if len(names) < 4 else [names[0], f"{len(names) - 1} more"])
     made_from = hashlib.sha256(os.fsencode("\0".join(paths))).hexdigest()[:16]
     target = target or f"data/{stem}.npz"

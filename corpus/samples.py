@@ -132,7 +132,7 @@ def imdb():
 
 # --- Newswires ------------------------------------------------------------------------------------
 
-# Test accuracy of reuters_rnn.py, %: 90.5, 69.9, 64.6 (seeds 1, 2, 3); its 12 epochs do not suffice.
+# Test accuracy of reuters_rnn.py, %: 90.5, 69.9, 64.6 (seeds 1, 2, 3): 12 epochs do not suffice.
 # What the newswires of each topic are about, in the order of the labels.
 SUBJECTS = """cocoa,grain,vegetable oil,earnings,takeovers,wheat,copper,housing,money supply,coffee,
 sugar,trade,reserves,shipping,cotton,meat,crude oil,natural gas,consumer prices,currencies,

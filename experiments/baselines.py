@@ -63,7 +63,7 @@ def tfidf_regression(train, val, test, vectors, seed):
 
 
 def tfidf_svm(train, val, test, vectors, seed):
-    """A linear support vector machine on the same counts."""
+    """A linear support vector machine on such counts (TF-IDF)."""
     vectorizer = functools.partial(TfidfVectorizer, sublinear_tf=True, min_df=2)
     return choose(vectorizer, lambda c: LinearSVC(C=c, random_state=seed), train, val, test)
 

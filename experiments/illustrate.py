@@ -77,7 +77,8 @@ def fill(name, text):
 def hidden_states(classifier):
     """Draws the hidden state of the LSTM's first units after each word."""
     words = [word for word in classifier.split(REVIEW) if word in classifier.ids]
-    ids = classifier.pad([classifier.encode(words)])
+    ids = classifier.encode(words)
+    ids = np.pad(ids, ((len(ids) + 15) // 8 * 8 - len(ids), 0))[None]  # all words are frequent
     words = [*["padding"] * (ids.size - len(words) - 1), "start", *words]
     embedding, _, lstm, *_ = classifier.model.layers
     states = np.asarray(lstm(embedding(ids)))[0, :, :UNITS_SHOWN].T
@@ -99,7 +100,7 @@ def hidden_states(classifier):
 
 
 def memory(classifier):
-    """Writes validation accuracy where the state is set to zero every few words, and more."""
+    """Writes validation accuracy where the state is set to zero every few words."""
     script = tools.configure("imdb_lstm", classifier.result["constants"])
     (texts, labels), *_ = script.load_data()
     cut = round(len(texts) * script.VALIDATION_SIZE)

@@ -1,6 +1,8 @@
-"""Measures whether padding enters the maximum over time; writes the table of docs/padding.md.
+"""Measures test accuracy with and without padding in the maximum over time.
 
-python -m experiments.padding RUN ...    folders of runs of the training scripts
+    python -m experiments.padding RUN ...    folders of runs of the training scripts
+
+It writes the table of docs/padding.md.
 """
 
 import pathlib

@@ -297,7 +297,7 @@ VARIATIONS = {
     **{f"length_{length}": Recipe("imdb_lstm", dict(MAX_LENGTH=length)) for length in LENGTHS},
     "cell_simplernn": Recipe("reuters_rnn", SIMPLE_RNN),
     "cell_lstm": Recipe("reuters_rnn", dict(CELL="LSTM")),
-    # Copies of imdb_lstm.py with one word changed, as a reader makes them.
+    # A copy of imdb_lstm.py with one word changed, as a reader makes it.
     "imdb_gru": Recipe("imdb_lstm", edits={"layers.LSTM(": "layers.GRU("}),
     # Settings of its own, from eight trials: see results/search.md.
     "imdb_simplernn": Recipe(

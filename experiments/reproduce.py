@@ -1,4 +1,4 @@
-"""Runs recipes through the training scripts, several seeds each; rewrites the tables and plots.
+"""Runs recipes through the training scripts, several seeds each; rewrites the tables and the plot.
 
     python -m experiments.reproduce                         our defaults and the baselines
     python -m experiments.reproduce brownlee lab_dropout    these recipes
@@ -45,7 +45,7 @@ from experiments.recipes import (
 )
 
 RUNS = tools.RESULTS / "runs.jsonl"
-FUNCTIONS = "original_load_data", "load_data", "original_batches", "batches"
+FUNCTIONS = "original_load_data", "load_data", "batches"
 
 
 def identity(name, seed):
@@ -163,13 +163,13 @@ def refuse_other_data():
     for key, fingerprint in newest.items():
         if data_file.fingerprint(*key) not in (fingerprint, None):
             raise DataError(
-                f"{key[0]} holds other data than the stored runs used. Put those back (see "
-                "CONTRIBUTING.md), or repeat all runs with --again."
+                f"{key[0]} holds other data than the stored runs used. Put those back, or repeat "
+                "all runs with --again."
             )
 
 
 def write():
-    """Writes the tables and plots."""
+    """Writes the tables and the plot."""
     shown = runs_to_show()
     report(shown)
     plots.draw(shown)
@@ -178,11 +178,11 @@ def write():
 def mean_and_deviation(same):
     """Returns the mean test accuracy, its standard deviation and the number of seeds.
 
-    Marked are runs with stored word vectors that were made without the unlabelled texts.
+    Marked are runs with word vectors that were made without the unlabelled texts.
     """
     values = [100 * run["test_accuracy"] for run in same]
     earlier = any("unlabelled" not in run["source"] for run in same)
-    reads = reads_vectors(same[0]["recipe"]) or same[0].get("vectors")
+    reads = reads_vectors(same[0]["recipe"]) or "VECTORS_FILE" in same[0]["constants"]
     mark = " †" if reads and earlier else ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
@@ -251,6 +251,15 @@ def report(shown):
             each = ", ".join(f"{value:.2f}" for value in values)
             mean = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
             folds.append([f"`{script}`", {"val": "validation"}.get(part, part), mean, each])
+    movie_folds = f"""## Movie folds
+
+Each fifth of train is validation once, with seed 1 and without the unlabelled reviews; no movie is
+in two fifths. Mean ± standard deviation over the fifths.
+
+{tools.table(["script", "part", "accuracy, %", "by fifth"], folds)}
+
+"""
+    movie_folds *= bool(folds)
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
@@ -268,6 +277,7 @@ on Reuters ([more of the test sets](test_sets.md)). Differences of means are in 
 interval of compare.py: it covers other seeds and, where `runs.jsonl` has the texts that were right,
 other texts. Seconds per epoch are those of the fastest seed. Other work ran on the machines, so the
 seconds of different rows are not comparable. Runs on an H100 used Keras's JAX or PyTorch backend.
+†: word vectors from train alone, without the unlabelled texts of the archives.
 
 Each run chooses its epoch by the loss on validation. The constants were chosen by validation, as
 [search.md](search.md) says for each; it also says which test accuracies were known by then.
@@ -295,14 +305,7 @@ of the baseline, of `imdb_lstm` or `reuters_rnn`.
 
 {tools.table(["recipe", *columns, "difference from the script"], rows(VARIATIONS, compared))}
 
-## Movie folds
-
-Each fifth of train is validation once, with seed 1 and without the unlabelled reviews; no movie is
-in two fifths. Mean ± standard deviation over the fifths.
-
-{tools.table(["script", "part", "accuracy, %", "by fifth"], folds)}
-
-## Published recipes
+{movie_folds}## Published recipes
 
 Published: the test accuracy in % that the source gives.
 

@@ -52,9 +52,9 @@ def function_text(text, name):
     return ast.get_source_segment(text, node)
 
 
-def configure(script, constants=None, functions=None):
-    """Returns `variant` of a script as a module."""
-    return module(script, variant(script, constants, functions))
+def configure(script, constants=None):
+    """Returns a training script with other constants as a module."""
+    return module(script, variant(script, constants))
 
 
 def module(script, text):

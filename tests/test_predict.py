@@ -311,7 +311,7 @@ def test_a_table_has_all_probabilities_and_the_accuracy_where_there_are_labels(
     assert "warning: the run was trained on rows of this table" in err
 
 
-def test_the_columns_are_those_of_the_training_run_unless_others_are_named(monkeypatch):
+def test_the_columns_are_those_of_the_training_run_unless_others_are_named():
     def chosen(columns, texts, label="queue", **given):
         table = tables.Table("a.csv", iter([(1, columns)]))
         options = types.SimpleNamespace(**{"text": None, "label": None} | given)

@@ -1,4 +1,4 @@
-"""A short pass of tests/stress/fuzz.py, which tries as much as there is time for."""
+"""A short pass of tests/stress/fuzz.py."""
 
 import pytest
 from conftest import SCRIPTS
