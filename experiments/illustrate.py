@@ -284,7 +284,6 @@ def main(arguments=None):
         parser.error(f"there is no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
     for name in names:
         PARTS[name]()
-    print(f"written: {PAGE}")
 
 
 if __name__ == "__main__":

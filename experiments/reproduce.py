@@ -34,15 +34,7 @@ from corpus import DataError, classes, cli, data_file, jobs, runs
 from corpus.runs import code_of, constants_of
 from experiments import baselines, plots, tools
 from experiments.baselines import BASELINES
-from experiments.recipes import (
-    DEFAULTS,
-    FOLDED,
-    FOLDS,
-    PUBLISHED,
-    RECIPES,
-    VARIATIONS,
-    WITHOUT_FIGURE,
-)
+from experiments.recipes import DEFAULTS, FOLDS, PUBLISHED, RECIPES, VARIATIONS, WITHOUT_FIGURE
 
 RUNS = tools.RESULTS / "runs.jsonl"
 FUNCTIONS = "original_load_data", "load_data", "batches"
@@ -162,10 +154,8 @@ def refuse_other_data():
             newest[key] = run["fingerprint"]
     for key, fingerprint in newest.items():
         if data_file.fingerprint(*key) not in (fingerprint, None):
-            raise DataError(
-                f"{key[0]} holds other data than the stored runs used. Put those back, or repeat "
-                "all runs with --again."
-            )
+            reason = "holds other data than the stored runs used: put those back, or --again"
+            raise DataError(f"{key[0]} {reason}")
 
 
 def write():
@@ -199,14 +189,13 @@ def row(same):
 
 def difference(same, base):
     """Returns the difference in mean test accuracy as text, with its 95% interval, in points."""
-    pair = []
-    for group in same, base:
-        parts = [{"test_accuracy": run["test_accuracy"]} for run in group]
-        if all("right" in run for run in [*same, *base]):
-            parts = [
-                part | {"right": unpack(run["right"]["test"])} for part, run in zip(parts, group)
-            ]
-        pair.append(parts)
+    paired = all("right" in run for run in [*same, *base])
+
+    def figures(run):
+        right = {"right": unpack(run["right"]["test"])} if paired else {}
+        return {"test_accuracy": run["test_accuracy"]} | right
+
+    pair = [list(map(figures, group)) for group in (same, base)]
     means = [statistics.mean(run["test_accuracy"] for run in group) for group in pair]
     with warnings.catch_warnings(action="ignore"):  # scipy's, of equal values in a group
         low, high = interval(*pair, accuracy="test_accuracy")
@@ -244,9 +233,9 @@ def report(shown):
         same = shown[name] * (2 if len(shown[name]) == 1 else 1)  # no seed changes it
         base.append([*line, chosen, difference(shown[network], same)])
     folds = []
-    for script in FOLDED:
+    for script in dict.fromkeys(RECIPES[name].script for name in FOLDS if name in shown):
         same = [shown[name][0] for name in FOLDS if name in shown and script in name]
-        for part in ("val", "test") if same else ():
+        for part in "val", "test":
             values = [100 * run[f"{part}_accuracy"] for run in same]
             each = ", ".join(f"{value:.2f}" for value in values)
             mean = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
@@ -263,6 +252,7 @@ in two fifths. Mean ± standard deviation over the fifths.
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))
+    without = rows(WITHOUT_FIGURE, lambda name: RECIPES[name].source)
     published = rows(
         PUBLISHED,
         lambda name: PUBLISHED[name].published or "",
@@ -315,11 +305,7 @@ Published: the test accuracy in % that the source gives.
 
 One seed each. The figures say nothing about the sources.
 
-{
-        tools.table(
-            ["recipe", *columns, "source"], rows(WITHOUT_FIGURE, lambda name: RECIPES[name].source)
-        )
-    }
+{tools.table(["recipe", *columns, "source"], without)}
 """
     tools.write(tools.RESULTS / "results.md", text)
 

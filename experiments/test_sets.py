@@ -79,7 +79,6 @@ drawn at random, and with movies drawn at random ({DRAWS:,} bootstrap draws).
 {tools.table(["recipe", "test accuracy, %", f"without the {np.sum(~new)}, %"], reuters)}
 """
     tools.write(tools.RESULTS / "test_sets.md", text)
-    print(f"written: {tools.RESULTS / 'test_sets.md'}")
 
 
 if __name__ == "__main__":

@@ -47,11 +47,3 @@ def test_an_error_that_a_user_can_correct_ends_in_one_line_without_control_chara
         cli.start(mock.Mock(side_effect=error))
     fuzz.check_one_line(stop.value.code)
     assert stop.value.code.isprintable()
-
-
-@pytest.mark.parametrize("argument", ["", "--no-sample="])
-def test_an_empty_argument_is_refused(in_folder, capsys, argument):
-    with pytest.raises(SystemExit) as stop:
-        download_imdb.main([argument])
-    assert stop.value.code == 2 and os.listdir() == []
-    assert "an argument is empty" in capsys.readouterr().err.splitlines()[-1]

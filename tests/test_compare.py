@@ -216,12 +216,6 @@ def test_a_dry_run_trains_nothing_and_has_the_time(call):
     assert lines == ["finished: one SEED=1", "to train: one SEED=2"] and "about 1 min" in last
 
 
-def test_words_need_no_quotes():
-    assert compare.values_of("LSTM,GRU") == ["LSTM", "GRU"]
-    assert compare.values_of("None,data/a.npz") == [None, "data/a.npz"]
-    assert compare.values_of("(64,),(32,32)") == [(64,), (32, 32)]
-
-
 # --- Where ---
 
 

@@ -12,7 +12,7 @@ from conftest import ROOT, make_archive, texts_of, words_of
 
 import download_imdb
 from corpus import DataError, data_file, jobs
-from experiments import baselines, benchmark, reproduce, test_sets, tools, train_vectors
+from experiments import baselines, reproduce, test_sets, tools, train_vectors
 from experiments.recipes import DEFAULTS, PUBLISHED, RECIPES, Recipe
 
 
@@ -45,11 +45,6 @@ def test_every_recipe_builds_and_one_step_changes_every_weight(name, in_folder):
     model.train_on_batch(ids, labels)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert not np.array_equal(weight, old), weight.path
-
-
-def test_a_constant_that_nothing_reads_is_refused():
-    with pytest.raises(ValueError, match="no constant LSTM_UNIT$"):
-        Recipe("imdb_lstm", {"LSTM_UNIT": 3}).configure()
 
 
 def test_a_run_is_stale_when_a_function_that_its_recipe_calls_has_changed(monkeypatch, in_folder):
@@ -151,16 +146,6 @@ def test_other_constants_or_data_make_a_run_stale(command, small_sample):
     assert command("small", "--seeds", "1") == []
 
 
-def test_a_run_of_a_baseline(in_folder, small_sample, monkeypatch):
-    data_file.write("data/imdb.npz", small_sample)
-    monkeypatch.setattr(reproduce, "RUNS", in_folder / "runs.jsonl")
-    reproduce.train("majority_imdb", 1)
-    [run] = reproduce.stored_runs()
-    assert run["recipe"] == "majority_imdb" and 0.4 < run["test_accuracy"] < 0.6
-    assert reproduce.is_current(run) and run["fingerprint"]
-    assert sorted(path.name for path in in_folder.iterdir()) == ["data", "runs.jsonl"]
-
-
 def test_the_tables_are_those_of_the_stored_runs(in_folder, monkeypatch):
     """So that no recipe and no function changes without its figures."""
     runs = reproduce.runs_to_show()
@@ -200,15 +185,6 @@ def test_errors_by_movie_are_larger_where_reviews_of_a_movie_agree(in_folder):
     rows = np.random.RandomState(113).permutation(6)  # as download_imdb.py orders reviews
     expected = np.array(["neg0", "neg1", "neg2", "pos0", "pos1", "pos2"])[rows]
     assert test_sets.movies(make_archive("a.tar.gz", urls)).tolist() == expected.tolist()
-
-
-def test_unknown_names_and_missing_data_are_named(in_folder, capsys):
-    with pytest.raises(SystemExit):
-        reproduce.main(["nonsense"])
-    assert "'nonsense'" in capsys.readouterr().err
-    for program in reproduce, benchmark:
-        with pytest.raises(DataError, match="There is no data/imdb.npz: run download_imdb.py"):
-            program.main([])
 
 
 def test_where_word_order_decides_baselines_choose_bigrams():
