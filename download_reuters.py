@@ -80,13 +80,8 @@ def wires(files):
 
 
 def from_path(path):
-    """Returns the data of the archive or its folder."""
-    return from_files(archives.files(path, FILE_NAME), path)
-
-
-def from_files(files, path):
-    """Returns the data of .sgm files, in random order; the last fifth is the test set."""
-    texts, labels, unlabelled = wires(files)
+    """Returns the data of the archive or its folder, shuffled; the last fifth is the test set."""
+    texts, labels, unlabelled = wires(archives.files(path, FILE_NAME))
     if len(texts) < 2:
         raise DataError(f"{path} has no newswires in reut2-*.sgm. {archives.advice(path)}")
     order = np.random.RandomState(SHUFFLE_SEED).permutation(len(texts))
