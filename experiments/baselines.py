@@ -63,7 +63,7 @@ def tfidf_regression(train, val, test, vectors, seed):
 
 
 def tfidf_svm(train, val, test, vectors, seed):
-    """A linear support vector machine on such counts (TF-IDF)."""
+    """A linear support vector machine on TF-IDF counts of n-grams that two or more texts have."""
     vectorizer = functools.partial(TfidfVectorizer, sublinear_tf=True, min_df=2)
     return choose(vectorizer, lambda c: LinearSVC(C=c, random_state=seed), train, val, test)
 

@@ -1,6 +1,6 @@
 """Compares the time of an epoch with that of common code, and writes results/benchmark.md.
 
-    python -m experiments.benchmark               about twenty minutes on two cores
+    python -m experiments.benchmark
     python -m experiments.benchmark --rounds 5
 
 Model, batch size and MAX_LENGTH are equal: our batches, and all texts padded to one length (plain).

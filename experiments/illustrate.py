@@ -77,9 +77,9 @@ def fill(name, text):
 def hidden_states(classifier):
     """Draws the hidden state of the LSTM's first units after each word."""
     words = [word for word in classifier.split(REVIEW) if word in classifier.ids]
-    ids = classifier.encode(words)
-    ids = np.pad(ids, ((len(ids) + 15) // 8 * 8 - len(ids), 0))[None]  # all words are frequent
-    words = [*["padding"] * (ids.size - len(words) - 1), "start", *words]
+    script = tools.configure("imdb_lstm", classifier.result["constants"])
+    [(ids, _)] = script.batches([classifier.encode(words)], np.zeros(1, int), shuffle=False)
+    words = [*["padding"] * (ids.shape[1] - len(words) - 1), "start", *words]
     embedding, _, lstm, *_ = classifier.model.layers
     states = np.asarray(lstm(embedding(ids)))[0, :, :UNITS_SHOWN].T
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")

@@ -46,7 +46,7 @@ def identity(name, seed):
         text = tools.variant(BASELINES[name][1])
         constants = constants_of(text)
         constants = {key: constants[key] for key in ("DATA_FILE", "VOCAB_SIZE", "MAX_LENGTH")}
-        text = inspect.getsource(baselines) + tools.function_text(text, "batches")
+        text = inspect.getsource(baselines) + runs.function_text(text, "batches")
     else:
         text = RECIPES[name].text(SEED=seed)
         constants = constants_of(text)
@@ -240,7 +240,9 @@ def report(shown):
             each = ", ".join(f"{value:.2f}" for value in values)
             mean = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
             folds.append([f"`{script}`", {"val": "validation"}.get(part, part), mean, each])
-    movie_folds = f"""## Movie folds
+    movie_folds = ""
+    if folds:
+        movie_folds = f"""## Movie folds
 
 Each fifth of train is validation once, with seed 1 and without the unlabelled reviews; no movie is
 in two fifths. Mean ± standard deviation over the fifths.
@@ -248,7 +250,6 @@ in two fifths. Mean ± standard deviation over the fifths.
 {tools.table(["script", "part", "accuracy, %", "by fifth"], folds)}
 
 """
-    movie_folds *= bool(folds)
     everything = [run for group in shown.values() for run in group]
     machines = "; ".join(sorted({run["machine"] for run in everything}))
     sources = "; ".join(sorted({run["source"] for run in everything}))

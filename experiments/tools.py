@@ -1,6 +1,5 @@
 """Functions of several programs in this package."""
 
-import ast
 import inspect
 import os
 import pathlib
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from corpus import DataError
-from corpus.runs import constants_of, with_constants
+from corpus.runs import constants_of, function_text, with_constants
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -38,18 +37,12 @@ def variant(script, constants=None, functions=None):
     if unknown := constants.keys() - known:
         raise ValueError(f"{script}.py has no constant {', '.join(sorted(unknown))}")
     for name, source in sources.items():
-        old = function_text(text, name)
+        old = function_text(text, name).rstrip()
         kept = old.replace(f"def {name}(", f"def original_{name}(") + "\n\n\n"
         new = re.sub(r"^def \w+\(script(, )?", f"def {name}(", source)
         new = new.replace("script.original.", "original_").replace("script.", "")
         text = text.replace(old, (kept if f"original_{name}" in new else "") + new.rstrip())
     return with_constants(text, constants)
-
-
-def function_text(text, name):
-    """Returns the text of a function of a script."""
-    [node] = [node for node in ast.parse(text).body if getattr(node, "name", "") == name]
-    return ast.get_source_segment(text, node)
 
 
 def configure(script, constants=None):

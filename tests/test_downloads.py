@@ -102,8 +102,9 @@ def test_imdb_is_stanfords_archive_else_keras_files_else_the_sample(served, empt
 def test_nothing_is_opened_or_kept_before_its_hash_is_checked(served, empty_cache, monkeypatch):
     monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("opened"))
     monkeypatch.setattr(tarfile, "open", lambda *_, **__: pytest.fail("opened"))
-    for name in STANFORD, "imdb.npz", "reuters.npz", "../work/mine.npz":
-        (served / name).write_bytes(b"something else")
+    names = STANFORD, "imdb.npz", "reuters.npz"
+    for path in [*(served / name for name in names), pathlib.Path("mine.npz")]:
+        path.write_bytes(b"something else")
     for arguments in ("imdb", "--no-sample"), ("reuters", "--no-sample"), ("imdb", "mine.npz"):
         refused(*arguments)
     assert os.listdir(empty_cache) == []
