@@ -8,7 +8,7 @@
 """Trains variants of the training scripts and compares them.
 
     python compare.py reuters_rnn CELL=LSTM,GRU SEED=1,2,3
-    python compare.py imdb_lstm,imdb_bilstm LSTM_UNITS=32,64 EPOCHS=3
+    python compare.py imdb_lstm,imdb_cnn_lstm LSTM_UNITS=32,64 EPOCHS=3
     python compare.py imdb_lstm SEED=1,2,3 --jobs 2               two runs side by side
     python compare.py                                             all finished runs
 
@@ -17,21 +17,21 @@ had been edited. The same command again trains only what is missing; Ctrl-C lose
 progress. A run is reused if its constants, the fingerprint of its data, its file of word vectors,
 Keras's backend and the script (code.py, without comments, docstrings and the constants' values) are
 unchanged; of runs with equal seeds the newest counts. Values are Python literals or words: CELL=GRU
-'UNITS=(64,),(32,32)' (the shell needs the quotes). What no constant says is a copy of a script: a
-copy is a variant.
+'UNITS=(64,),(32,32)' (the shell needs the quotes). For a change that no constant expresses, edit a
+copy of the script and name both: SCRIPT,COPY.
 
 Draws validation accuracy and loss by epoch into compare.png, which it replaces, and prints a table
-with one row per variant: validation figures of the restored epoch; parameters with frozen word
-vectors; s/epoch with validation. "difference" is the mean validation accuracy minus that of the
-best variant, in points, with a 95% confidence interval; "=" marks one that includes 0. It covers
-other seeds (Welch's variance) and, where the runs have model and data, other texts (differences on
-the same texts); the sum of both is that of min F', which is somewhat too wide (Clark 1973,
+with one row per variant: validation figures of the best epoch; parameters, including frozen word
+vectors; s/epoch with validation. "difference" is the validation accuracy minus that of the best
+variant, in points, with a 95% confidence interval; "=" marks one that includes 0. It covers other
+seeds (Welch's variance) and, where the runs have model and data, other texts (differences on the
+same texts); the sum of both is that of min F', which is somewhat too wide (Clark 1973,
 https://doi.org/10.1016/S0022-5371(73)80014-3). It is corrected for the number of variants
 (Bonferroni), but the best is chosen after the fact: of many equal variants, more than 5% of the
 tables may mark one.
 
-A run takes some 30 MB, nearly all of it model.keras, which may be deleted: predict.py and report.py
-skip such a run, compare.py still shows it.
+A run takes 16 MB (EMBEDDING_DIM 128) to 32 MB (256), nearly all of it model.keras, which may be
+deleted: predict.py and report.py skip such a run, compare.py still shows it.
 """
 
 import ast

@@ -11,18 +11,18 @@
                                             the built-in sample, which is not IMDB
     python download_imdb.py --no-sample   the same, but IMDB or an error
     python download_imdb.py --sample      the built-in sample
-    python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, a zip
-                                          of that folder, or Keras's imdb.npz
+    python download_imdb.py PATH          your copy: Stanford's archive, its folder aclImdb, or
+                                          Keras's imdb.npz
 
 IMDB has 25,000 training and 25,000 test reviews, half of them positive: Maas et al. 2011,
 "Learning Word Vectors for Sentiment Analysis", https://ai.stanford.edu/~amaas/data/sentiment/.
 Stanford's archive names the movie of each review, so that validation shares no movie with the rest
 of train. Keras's file does not: there validation accuracy is up to two points too high.
 
-The built-in sample is generated text, so that everything runs without a network. In most reviews,
-the first sentence ("I never agree with my brother") and the last ("My brother says: The plot was
-not dull, it was superb") decide the label together. 5 % of the labels are wrong. It shows what a
-network can learn, not how accurate it is on real texts.
+The built-in sample is generated text, so that everything runs without an internet connection. In
+most reviews, the first sentence ("I never agree with my brother") and the last ("My brother says:
+The plot was not dull, it was superb") decide the label together. 5 % of the labels are wrong. It
+shows what a network can learn, not how accurate it is on real texts.
 """
 
 import os

@@ -11,20 +11,21 @@
                                                the built-in sample, which is not Reuters
     python download_reuters.py --no-sample   the same, but Reuters or an error
     python download_reuters.py --sample      the built-in sample
-    python download_reuters.py PATH          your copy: Keras's reuters.npz, reuters21578.tar.gz,
-                                             its folder or a zip of that
+    python download_reuters.py PATH          your copy: Keras's reuters.npz, reuters21578.tar.gz
+                                             or its folder
 
 Reuters-46 is 11,228 newswires of 1987, each with one of 46 topics: 8,982 to train and 2,246 to
 test. They are from Reuters-21578, https://kdd.ics.uci.edu/databases/reuters21578/reuters21578.html.
-As in Keras's file, the topic is the first one listed, and topics with 15 wires or more are kept.
+As in Keras's file, the topic is the first one listed, and topics of 15 newswires or more are kept.
 Word vectors are made from the archive's other newswires too.
 
 A known flaw is kept so that results are comparable: the text is the first body after the topics.
 975 newswires have no body and get that of the next newswire, which may have another topic. So the
-texts of 237 test wires are also in train, 126 of them only with other topics.
+texts of 237 test newswires are also in train, 126 of them only with other topics.
 
-The built-in sample is generated text, so that everything runs without a network. The first
-sentence of a wire names two topics, and the last one may deny it. 5 % of the labels are wrong.
+The built-in sample is generated text on 12 topics, so that everything runs without an internet
+connection. The first sentence names two topics, and the last one may deny it. 5 % of the labels are
+wrong.
 """
 
 import os
@@ -113,7 +114,7 @@ def is_complete(data):
 
 
 def main(arguments=None):
-    functions = from_path, from_uci, lambda: samples.reuters(TOPICS), is_complete
+    functions = from_path, from_uci, samples.reuters, is_complete
     download.run("Reuters", __doc__, arguments, TOPICS, KERAS_HASHES, *functions)
 
 

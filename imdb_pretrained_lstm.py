@@ -1,7 +1,7 @@
-"""Classification of IMDB movie reviews with pretrained vectors: python imdb_pretrained_lstm.py
+"""Sentiment classification of IMDB with pretrained vectors: python imdb_pretrained_lstm.py
 
 First unpack GloVe, see VECTORS_FILE. Test accuracy 91.2 ± 0.5 % with word2vec of the same texts and
-EMBEDDING_DIM 256. Layers: docs/how_recurrent_networks_work.md#from-words-to-a-probability"""
+EMBEDDING_DIM 256. The layers: docs/how_recurrent_networks_work.md#from-words-to-a-probability"""
 
 import datetime
 import hashlib
@@ -9,10 +9,10 @@ import json
 import pathlib
 import sys
 
-try:  # this file's text, for the record; read before the slow imports, when it could be edited
+try:  # this file's text, stored with the run; read first, as it may be edited during the imports
     script = pathlib.Path(__file__)
     script_text = script.read_text(encoding="utf-8")
-except (NameError, OSError):  # in a notebook, In holds the cells; standard input leaves no text
+except (NameError, OSError):  # a notebook keeps its cells in the list In; `python -` has no file
     script, script_text = pathlib.Path("notebook"), globals().get("In", ["# source unknown\n"])[-1]
 
 import keras
@@ -29,7 +29,7 @@ EMBEDDING_DIM = 100  # must match the vectors in VECTORS_FILE
 LSTM_UNITS = 64  # hidden units
 WORD_DROPOUT = 0.1  # fraction of words dropped during training
 DROPOUT = 0.2  # fraction of the LSTM's input features dropped, the same at all time steps of a text
-LEARNING_RATE = 0.006  # Adam's default is 0.001
+LEARNING_RATE = 0.006  # chosen on validation; Adam's default is 0.001
 BATCH_SIZE = 128
 EPOCHS = 8  # at most
 PATIENCE = 2  # epochs without a lower validation loss before training stops
@@ -47,7 +47,7 @@ def load_data():
             parts.append((np.split(ids, np.cumsum(lengths)[:-1]), labels))
         lists = [bytes(data[name]).decode().split("\n") for name in ("vocabulary", "classes")]
         return *parts, *lists, data["vectors"], json.loads(str(data["about"]))
-    try:  # the same texts from Keras, without word vectors and without the movies of the reviews
+    try:  # Keras has the same texts, but no word vectors, and does not group reviews by movie
         corpus = getattr(datasets, path.stem)
         (train, test), ranks = corpus.load_data(), corpus.get_word_index()
     except Exception as error:
@@ -65,12 +65,12 @@ def batches(texts, labels, shuffle=True):
     rng = np.random.default_rng(SEED)
 
     def epoch():
-        # Batches of similar length need little padding. Noise on the lengths varies the batches.
+        # Texts of similar length need little padding. Noise regroups them in each epoch.
         noise = rng.uniform(0.95, 1.05, len(lengths)) if shuffle else 1
         order = np.argsort(lengths * noise, kind="stable")
         for start in rng.permutation(starts) if shuffle else starts:
             rows = order[start : start + BATCH_SIZE]
-            # A multiple of 8, with at least 8 zeros in front. A mask of them makes cuDNN fail.
+            # A multiple of 8, with at least 8 zeros in front. No mask: cuDNN refuses it for these.
             width = (lengths[rows].max() + 15) // 8 * 8
             ids = keras.utils.pad_sequences([texts[row][-MAX_LENGTH:] for row in rows], width)
             yield np.where(ids < VOCAB_SIZE, ids, 2), labels[rows]
@@ -95,12 +95,12 @@ def build_model(vocabulary, about):
             table[ids[word]], matched[word] = numbers, True
     assert matched, f"{VECTORS_FILE} is binary, or has {len(line.split()) - 1} numbers a word"
     print(f"{VECTORS_FILE}: vectors for {len(matched):,} of {len(ids):,} words")
-    model = keras.Sequential([keras.Input((None,), dtype="int32")])
+    model = keras.Sequential([keras.Input((None,), dtype="int32")])  # (batch, time)
     model.add(layers.Embedding(VOCAB_SIZE, EMBEDDING_DIM, weights=[table], trainable=False))
     model.add(layers.Dropout(WORD_DROPOUT, noise_shape=(None, None, 1)))  # drops whole words
     model.add(layers.LSTM(LSTM_UNITS, dropout=DROPOUT, return_sequences=True))
     model.add(layers.GlobalMaxPooling1D())  # (batch, time, LSTM_UNITS) to (batch, LSTM_UNITS)
-    model.add(layers.Dense(1, activation="sigmoid"))
+    model.add(layers.Dense(1, activation="sigmoid"))  # (batch, 1)
     optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=1)
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     return model
@@ -113,7 +113,7 @@ def main():
     assert 0 <= min(rates) <= max(rates) < 1, "WORD_DROPOUT, DROPOUT, VALIDATION_SIZE: 0 to below 1"
     keras.utils.set_random_seed(SEED)
     (x_train, y_train), (x_test, y_test), vocabulary, classes, vectors, about = load_data()
-    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: no movie is in both parts
+    cut = round(len(x_train) * VALIDATION_SIZE)  # Stanford's IMDB: train and val share no movie
     assert cut < len(x_train), "VALIDATION_SIZE leaves no text for training"
     train = batches(x_train[cut:], y_train[cut:])
     val = batches(x_train[:cut], y_train[:cut], shuffle=False) if cut else None
@@ -125,7 +125,7 @@ def main():
 
     if script.suffix and script.read_text(encoding="utf-8") != script_text:
         sys.exit(f"{script} has changed since its import: restart, or use importlib.reload.")
-    functions = load_data, batches, build_model, main
+    functions = load_data, batches, build_model, main  # a notebook's cell may redefine one
     other = [f.__name__ for f in functions if f.__code__.co_filename != main.__code__.co_filename]
     code = f"# from another file or cell: {', '.join(other)}\n" if other else script_text
     names = {line.partition(" = ")[0] for line in script_text.splitlines()}  # assigned here

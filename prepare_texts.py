@@ -11,8 +11,8 @@
     python prepare_texts.py train.csv --test test.csv   with your own test set
     python prepare_texts.py names.csv --words characters                   for names and codes
 
-The first of these writes data/tickets.npz, for DATA_FILE in a script: of two classes in the IMDB
-scripts, of any number in reuters_rnn.py. Classes are in alphabetical order (numbers in numerical
+The first of these writes data/tickets.npz. Set DATA_FILE to it: in an IMDB script for two classes,
+in reuters_rnn.py for any number. Classes are in alphabetical order (numbers in numerical
 order); of two, the network gives the probability of the second. Without a test set, a random fifth
 of each class becomes it; texts of the same words stay together.
 
@@ -229,7 +229,11 @@ def make(target, name, sources, rule, made_from="prepare_texts.write", test_size
         needed = "one text for train" if given else "two texts of different words"
         reason = f"two classes, each with {needed}, are needed, unlike {other!r}"
         raise DataError(f"{name}: {reason}. Choose with --label, {WRITE}")
-    advised, constants = advice.on_train(y_train, classes, validation)
+    counts, total = np.bincount(y_train), len(y_train)
+    batch = 128 if len(classes) == 2 else 32  # by default, of the IMDB scripts and reuters_rnn.py
+    uneven = counts.max() >= 4 * counts.min() and counts.max() > total / 2
+    sizes = batch, validation / total or data_file.VALIDATION_SIZE, uneven, validation
+    advised, constants = advice.on_constants(counts, classes, *sizes)
     rows, count = [each.place for each in parts["test"]], sum(map(len, x_test))
     del parts  # twice as much memory otherwise
     vocabulary = encoder.finish(x_train, x_test)

@@ -11,7 +11,7 @@
     python report.py runs/imdb_lstm-20261125-143000-123456
 
 Classifies the test part of the data file that the run was trained on. Prints accuracy with a 95%
-interval (Wilson's), warnings of the data, a linear model (of at most 100 classes) and the majority
+interval (Wilson's), warnings of the data, a linear model (for at most 100 classes) and the majority
 class as baselines, how many texts have a probability above 0.90, advice, and the ten classes with
 the lowest F1. Writes report.html, a page that needs no other file, into the run's folder.
 """
@@ -97,12 +97,14 @@ def measure(labels, predicted, y_train, names, constants):
     if missed := sorted(set(labels) - set(predicted)):
         texts = f"{np.isin(labels, missed).sum():,} test texts"
         shown = ", ".join(names[missed[:CLASSES_PRINTED]])
-        advised.append(f"{len(missed)} of {len(names)} classes ({texts}) never predicted: {shown}")
+        what = f"{len(missed)} of {len(names)} classes ({texts})"
+        advised.append(f"{what} are never predicted: {shown}")
     if low <= baseline:
         advised.append("test accuracy is not significantly above the majority-class baseline")
     if advised:
         sizes = constants["BATCH_SIZE"], constants["VALIDATION_SIZE"]
-        advised += advice.on_constants(counts, names, *sizes, counts.max() > 1.5 * counts.min())
+        weigh = counts.max() > 1.5 * counts.min()
+        advised += advice.on_constants(counts, names, *sizes, weigh)[0]
     return per_class.astype({"support": int}).round(3), lines + advised
 
 
@@ -229,8 +231,8 @@ def main(arguments=None):
     differ = abs(right.mean() - result["test_accuracy"]) * len(labels)
     if differ >= 0.5:
         beside.append(
-            f"warning: test accuracy in result.json is {result['test_accuracy']:.2%}, {differ:.0f} "
-            "texts apart: `batches` was edited, or this machine rounds differently"
+            f"warning: test accuracy in result.json is {result['test_accuracy']:.2%}, different by "
+            f"{differ:.0f} texts: `batches` was edited, or this machine rounds differently"
         )
     if few and len(np.unique(y_train[cut:])) > 1:
         linear = linear_baseline(classifier, x_train[cut:], y_train[cut:], texts)

@@ -1,4 +1,4 @@
-"""The built-in samples: generated texts, so that everything runs without a network.
+"""The built-in samples: generated texts, so that everything runs without an internet connection.
 
 Two places of a text, often far apart, decide its label together, by the order of their words. Some
 labels are wrong. The samples show what a network can learn, not how well it reads real texts.
@@ -132,14 +132,16 @@ def imdb():
 
 # --- Newswires ------------------------------------------------------------------------------------
 
-# Test accuracy of reuters_rnn.py, %: 90.5, 69.9, 64.6 (seeds 1, 2, 3): 12 epochs do not suffice.
-# What the newswires of each topic are about, in the order of the labels.
-SUBJECTS = """cocoa,grain,vegetable oil,earnings,takeovers,wheat,copper,housing,money supply,coffee,
-sugar,trade,reserves,shipping,cotton,meat,crude oil,natural gas,consumer prices,currencies,
-interest rates,gross national product,soymeal,aluminium,soybeans,gold,tin,uranium,cattle,
-retail sales,industrial production,steel,rubber,heating oil,unemployment,leading indicators,
-balance of payments,zinc,orange juice,petrochemicals,dollars,gasoline,silver,wholesale prices,hogs,
-lead""".replace("\n", "").split(",")
+# Test accuracy of reuters_rnn.py, %: 93.3, 92.7, 89.5 (seeds 1, 2, 3), still rising.
+# Topics of Reuters, and what the newswires are about.
+SUBJECTS = {"acq": "takeovers", "coffee": "coffee", "crude": "oil", "earn": "earnings"}
+SUBJECTS |= {
+    "gnp": "economic growth",
+    "gold": "gold",
+    "grain": "grain",
+    "interest": "interest rates",
+}
+SUBJECTS |= {"money-fx": "currencies", "ship": "shipping", "sugar": "sugar", "trade": "trade"}
 
 ABOUT_FIRST = """It was {} that moved the market in {city}, not {}.
 The talks in {city} were about {} rather than {}.
@@ -159,23 +161,23 @@ Volume in {city} was described as {volume}.
 The {body} will publish its forecast in {month}.""".splitlines()
 
 
-def reuters(topics):
+def reuters():
     """Generates newswires of one to six sentences, on few frequent topics and many rare ones."""
-    random = np.random.RandomState(SEED)
-    shares = 1 / np.arange(1, len(topics) + 1)
+    random, subjects = np.random.RandomState(SEED), list(SUBJECTS.values())
+    shares = 1 / np.arange(1, len(subjects) + 1)
     shares = random.permutation(shares / shares.sum())
 
     def wire(label):
         other = label
         while other == label:
-            other = random.choice(len(topics), p=shares)
+            other = random.choice(len(subjects), p=shares)
         middle = filler(random, 4, WIRE_FILLER)
         true = pick(random, [None, 0, 1])
-        pair = [SUBJECTS[label], SUBJECTS[other]][:: -1 if true == 0 else 1]
+        pair = [subjects[label], subjects[other]][:: -1 if true == 0 else 1]
         first = assertion(random, ABOUT_FIRST, ABOUT_SECOND, *pair)
         if true is None:
             return [first, *middle]
         told = {"replied": pick(random, REPLIED[true]), "reason": pick(random, REASON[true])}
         return [first, *middle, fill(random, "The {body} {replied} this report, {reason}.", **told)]
 
-    return corpus(random, 4_000, 1_000, shares, wire, topics, "Reuters")
+    return corpus(random, 4_000, 1_000, shares, wire, list(SUBJECTS), "Reuters")

@@ -5,7 +5,6 @@ import html
 import itertools
 import re
 import unicodedata
-from html.entities import html5
 
 import numpy as np
 
@@ -21,54 +20,34 @@ def tokenise_keras(text):
     return [word for word in text.lower().translate(TO_SPACE).split(" ") if word]
 
 
-ELEMENTS = """a abbr acronym address applet area article aside audio b base basefont bdi bdo big
-blink blockquote body br button canvas caption center cite code col colgroup data datalist dd del
-details dfn dialog dir div dl dt em embed fieldset figcaption figure font footer form frame frameset
-h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd label legend li link main
-map mark marquee menu meta meter nav nobr noframes noscript object ol optgroup option output p param
-picture pre progress q rp rt ruby s samp script section select slot small source span strike strong
-style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u
-ul var video wbr""".split()  # of HTML, the obsolete ones too
-ATTRIBUTE = r"""\s++[\w:-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s<>"']++)"""
+# The usual elements of HTML; <name> and <anna@example.org> are text.
 TAG = re.compile(
-    rf"</?(?:{'|'.join(ELEMENTS)})(?:{ATTRIBUTE})*+\s*+/?>|<!(?:--[^<>]*--|doctype\b[^<>]*+)>",
-    re.IGNORECASE | re.ASCII,
+    r"</?(?:a|[bipqsu]|big|blockquote|body|br|center|code|div|em|font|h[1-6r]|head|html|img|li|[ou]l"
+    r"|pre|script|small|span|strong|style|su[bp]|table|tbody|t[dhr])(?:\s[^<>]*)?/?>|<!--[^<>]*-->",
+    re.IGNORECASE,
 )
-ENTITY = re.compile(r"&(#\w{1,8};|\w{2,31};)", re.ASCII)
-
+ENTITY = re.compile(r"&#?\w{1,31};", re.ASCII)
 # Replaced before NFKC, which would turn ™ into a word, 1½ into 11⁄2 and ´ into a space.
-BEFORE = {"™": " ", "℠": " ", "´": "'", "\u200b": " "}  # the last one is the zero-width space
-BEFORE |= {fraction: f" {fraction} " for fraction in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞↉"}
-# Replaced after NFKC: apostrophes of any script; Thai and Lao vowels, which NFKC takes apart.
-AFTER = dict.fromkeys("`’‘‛ʼʻꞌ׳", "'") | {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
-# Soft hyphens, joiners, marks of direction, byte order marks; variants and skin tones of emoji.
+BEFORE = str.maketrans(dict.fromkeys("™℠", " ") | {"´": "'"} | {f: f" {f} " for f in "¼½¾⅓⅔⅛⅜⅝⅞"})
+APOSTROPHES = str.maketrans(dict.fromkeys("`’‘‛ʼ", "'"))
+# Soft hyphens, marks of direction, byte order marks; variants and skin tones of emoji.
 INVISIBLE = re.compile(
-    "[\xad\u034f\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]+"
+    "[\xad\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff\U0001f3fb-\U0001f3ff]+"
 )
-
-
-MARKS = [char for char in map(chr, range(0x300, 0x1F000)) if unicodedata.category(char)[0] == "M"]
-LOW = "".join(char for char in MARKS if char <= "\uffff")
-HIGH = "".join(char for char in MARKS if char > "\uffff")
-# The lookaheads are fast and skip most characters.
-MARK = rf"(?:[{LOW}]|(?=[^\0-\uffff])[{HIGH}\U000e0100-\U000e01ef])"
-EMOJI = (
-    "[\u231a\u231b\u23e9-\u23fa\u2600-\u275a\u2761-\u2767\u2794-\u27bf\u2b05-\u2b55"
-    "\U0001f000-\U0001faff][\U000e0020-\U000e007f]*+"  # the latter in the flag of Scotland
-)
+MARKS = filter(lambda char: unicodedata.category(char)[0] == "M", map(chr, range(0x300, 0x10000)))
+MARK = f"[{''.join(MARKS)}]"
+EMOJI = "[\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff]"
 WORD = re.compile(
     # Letters and digits; then apostrophes before letters, marks, or joiners before both.
-    rf"\w++(?:'\w++|(?=[^\0-\u02ff])(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
-    rf"|(?=[^\0-\u02ff])(?:[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+)"
+    rf"\w++(?:'\w++|(?:{MARK}|[\u200c\u200d]++(?=\w|{MARK}))\w*+)*+"
+    rf"|[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI}(?:\u200d{EMOJI})*+"
 )
 ASCII_WORD = re.compile("[a-z0-9]++(?:'[a-z0-9]++)*+")  # the same in ASCII, three times as fast
-
-# Scripts without spaces between words, and the mean length of a run of their letters up to which a
-# text is split into words already: Thai, Lao, Burmese and Khmer; Chinese and Japanese.
-UNSPACED = {
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]": 8,
-    "[\u3005-\u3007\u3040-\u312f\u31a0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]": 3,
-}
+# Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese.
+UNSPACED = re.compile(
+    "(?=[^\\W\\d])[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31a0-\u31ff"
+    f"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{MARK}*+"
+)
 
 
 def tokenise_unicode(text):
@@ -78,49 +57,25 @@ def tokenise_unicode(text):
       Apostrophes and the joiners of Persian and Indic scripts stay inside a word: l'eau. Invisible
       characters are removed. All other characters separate words.
     - 1½ becomes 1, 1 and 2; ™ is not a word; Turkish İ becomes i.
-    - HTML tags, comments and entities are resolved, entities also if escaped twice. Text that only
-      looks like a tag stays: x < y and z > 1, <anna@example.org>.
+    - HTML's usual tags, comments and entities are resolved, entities also if escaped twice.
     - A backslash with n, r or t, as in Yelp's reviews, separates, and one before an apostrophe is
       removed. So the Windows path C:\\new is read as c and ew.
     - An emoji is a word, and so is a flag or a joined sequence such as a family.
-    - Chinese, Japanese, Thai, Lao, Burmese and Khmer are split into characters with their marks,
-      unless the text is split into words already: two or more spaces stand between such characters,
-      and a run of them has on average at most 3 characters (Thai to Khmer: 8).
+    - Chinese, Japanese, Thai, Lao, Burmese and Khmer are split into characters with their marks.
 
     Returns: a list of words without spaces. Joined by spaces, they give the same list again.
     """
     text = unicodedata.normalize("NFC", text)  # a composed ≯ ends no tag
-    text = TAG.sub(" ", ENTITY.sub(resolve, ENTITY.sub(resolve, text)))
-    text = re.sub(r"\\[nrt]", " ", text.replace("\\'", "'"))
+    for _ in range(2):
+        text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = re.sub(r"\\[nrt]", " ", TAG.sub(" ", text).replace("\\'", "'"))
     if text.isascii():
         return ASCII_WORD.findall(text.lower().replace("`", "'"))
-    for old, new in BEFORE.items():
-        text = text.replace(old, new)
-    text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).lower()
+    text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text).translate(BEFORE)).lower()
     text = re.sub("i\u0307+", "i", text)  # lower() turns İ into an i with a dot as a mark
     text = unicodedata.normalize("NFKC", text)  # lower() may decompose letters
-    for old, new in AFTER.items():
-        text = text.replace(old, new)
-    for script, most in UNSPACED.items():
-        if re.search(script, text):
-            text = split_unspaced(text, script, most)
+    text = UNSPACED.sub(r" \g<0> ", text.translate(APOSTROPHES))
     return WORD.findall(text.replace("_", " "))
-
-
-def resolve(entity):
-    """Returns the character of a matched HTML entity; an unknown entity stays as it is."""
-    known = entity[1].startswith("#") or entity[1] in html5
-    return html.unescape(entity[0]) if known else entity[0]
-
-
-def split_unspaced(text, script, most):
-    """Puts spaces around the letters of a script without spaces, unless they are there already."""
-    letter = rf"(?=[^\W\d]){script}{MARK}*+"
-    runs = re.findall(f"(?:{letter})++", text)
-    spaces = re.findall(rf"{letter}\s++(?={letter})", text)
-    if len("".join(runs)) <= most * len(runs) and len(spaces) >= 2:
-        return text
-    return re.sub(letter, r" \g<0> ", text)
 
 
 def tokenise_characters(text):

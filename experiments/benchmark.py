@@ -3,7 +3,8 @@
     python -m experiments.benchmark
     python -m experiments.benchmark --rounds 5
 
-Model, batch size and MAX_LENGTH are equal: our batches, and all texts padded to one length (plain).
+Model, MAX_LENGTH and, if not named, batch size are equal: our batches, and all texts padded to one
+length (plain).
 The versions run in turn, in several rounds, each in a process of its own. A ratio is the median
 over the rounds (minimum to maximum); seconds on a shared machine vary more.
 """
@@ -100,7 +101,7 @@ one time step after the other, so its matrix products are small; a larger batch 
 
 The rows of a model have the same optimizer, MAX_LENGTH (500; `imdb_lstm.py`: 400) and, if not
 named, batch size. A fifth of the batches was run, without the dataset autotuner, and their time
-multiplied by five.
+multiplied by five. The word vectors are random and trained; those of a data file are not trained.
 
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 

@@ -31,7 +31,10 @@ from experiments.recipes import IMDB_SCRIPTS, RECIPES
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = "SimpleRNN", "GRU", "LSTM"
-PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
+PAIR = (
+    "There is nothing to love in this movie",
+    "I have nothing but love for the movie",
+)  # labels 0, 1
 REVIEW = "The first half is slow and the jokes are flat, but the ending is wonderful."
 UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
@@ -43,7 +46,8 @@ TABLES = {  # recipes, each followed by what the page calls it
     "pooling": "last_output last output, imdb_lstm maximum over time",
     "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
     "reuters_one_way one, reuters_rnn both",
-    "layers": "imdb_lstm one, imdb_stacked_lstm two, reuters_rnn one, reuters_two_layers two",
+    "layers": "imdb_lstm one, stacked_equal two, imdb_stacked_lstm two (256 dimensions), "
+    "reuters_rnn one, reuters_two_layers two",
     "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
     "dropout": "overfit without dropout, imdb_lstm with dropout",
 }
@@ -93,9 +97,11 @@ def hidden_states(classifier):
     figure.savefig(DOCS / "hidden_states.png", dpi=120)
     plt.close(figure)
     shown = [word for word in WORDS_SHOWN if word in words]
-    best = [f"at “{word}” unit {states[:, words.index(word)].argmax() + 1}" for word in shown]
+    best = [f"unit {states[:, words.index(word)].argmax() + 1} at “{word}”" for word in shown]
     early = np.flatnonzero(states.argmax(axis=1) < words.index("start")) + 1
-    text = f"Of these units, the highest is {', '.join(best)}. With the maximum in the padding: "
+    text = (
+        f"The highest of these units is {', '.join(best)}. Units whose maximum is in the padding: "
+    )
     fill("hidden", f"{text}{', '.join(map(str, early)) or 'none'}.")
 
 
@@ -120,22 +126,23 @@ def memory(classifier):
 
 def reading(networks):
     """Draws the probability of "positive" after each word of two sentences."""
-    rows = [[f"`{script}.py`"] for script in networks]
+    right = dict.fromkeys(networks, 0)
     with plots.plot(DOCS / "reading", (9, 3.6), 2) as panels:
-        for axes, sentence in zip(panels, PAIR):
+        for label, (axes, sentence) in enumerate(zip(panels, PAIR)):
             markers = itertools.cycle("os^Dv")
-            for row, (script, classifier), marker in zip(rows, networks.items(), markers):
+            for (script, classifier), marker in zip(networks.items(), markers):
                 [found] = answer(classifier, [sentence], with_words=True)
                 words, values = zip(*found["after_each_word"])
                 if found["class"] != classifier.classes[1]:
                     values = [1 - value for value in values]
-                label = f"{script}.py" if axes is panels[0] else None
-                axes.plot(values, f"{marker}-", markersize=4, label=label)
-                row.append(f"{values[-1]:.0%}")
+                name = f"{script}.py" if axes is panels[0] else None
+                axes.plot(values, f"{marker}-", markersize=4, label=name)
+                right[script] += (values[-1] > 0.5) == label
             axes.set_xticks(range(len(words)), words, rotation=45, ha="right")
             axes.axhline(0.5, color="gray", linestyle=":")
             axes.set(ylim=(-0.02, 1.02), ylabel="probability of positive")
-    fill("reading", tools.table(["probability of positive", *PAIR], rows))
+    both = ", ".join(f"`{script}.py`" for script in right if right[script] == len(PAIR))
+    fill("reading", f"Both sentences are classified correctly by: {both or 'none'}.")
 
 
 def draw_runs():

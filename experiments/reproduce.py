@@ -270,8 +270,9 @@ other texts. Seconds per epoch are those of the fastest seed. Other work ran on 
 seconds of different rows are not comparable. Runs on an H100 used Keras's JAX or PyTorch backend.
 †: word vectors from train alone, without the unlabelled texts of the archives.
 
-Each run chooses its epoch by the loss on validation. The constants were chosen by validation, as
-[search.md](search.md) says for each; it also says which test accuracies were known by then.
+Runs of defaults and variations choose their epoch by the loss on validation; published recipes
+train for all epochs, with the constants of their sources. Our constants were chosen by validation,
+as [search.md](search.md) says for each; it also says which test accuracies were known by then.
 
 Machines: {machines}.
 Data: {sources}.
@@ -290,7 +291,7 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png),
 They train on the same texts as the networks. The last column is the network's accuracy minus that
 of the baseline, of `imdb_lstm` or `reuters_rnn`.
 
-{tools.table(["baseline", "model", columns[0], "chosen on validation", "network's lead"], base)}
+{tools.table(["baseline", "model", columns[0], "chosen on validation", "difference"], base)}
 
 ## Variations of the defaults
 

@@ -66,7 +66,7 @@ Written by `python -m experiments.test_sets`, from the runs in runs.jsonl.
 
 ## IMDB: movies
 
-The test reviews are about {len(set(groups)):,} movies. Reviews of one movie are alike, so that they
+The test reviews belong to {len(set(groups)):,} movies. Reviews of one movie are alike, so that they
 tell less than independent texts. Standard errors in points, of the mean over the seeds: with texts
 drawn at random, and with movies drawn at random ({DRAWS:,} bootstrap draws).
 

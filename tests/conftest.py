@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 
 # Before keras is imported, which reads KERAS_HOME once. Nobody answers at port 9.
 KERAS_HOME = tempfile.TemporaryDirectory()
@@ -91,12 +90,7 @@ def words_of(data):
 
 
 def make_archive(path, files):
-    """Writes {name: bytes} as a tar archive, or a zip archive for NAME.zip; returns its path."""
-    if str(path).endswith(".zip"):
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in files.items():
-                archive.writestr(name, content)
-        return str(path)
+    """Writes {name: bytes} as a tar archive; returns its path."""
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)

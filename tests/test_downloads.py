@@ -14,7 +14,7 @@ from conftest import ROOT, make_archive, make_folder, make_keras_files, run, tex
 
 import download_imdb
 import download_reuters
-from corpus import DataError, archives, data_file, download, samples
+from corpus import DataError, archives, data_file, download, samples, vectors
 
 PROGRAMS = {"imdb": download_imdb, "reuters": download_reuters}
 STANFORD, KERAS = "aclImdb_v1.tar.gz", ["imdb.npz", "imdb_word_index.json"]
@@ -152,7 +152,7 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
     reviews = review_files()
     data = load("imdb", make_archive("aclImdb.tar.gz", reviews))
     make_folder(in_folder / "around", dict(reversed(reviews.items())))
-    for path in "around", "around/aclImdb", make_archive("aclImdb.zip", reviews):
+    for path in "around", "around/aclImdb":
         assert same(load("imdb", path), data)
     vocabulary, texts = words_of(data), {part: texts_of(data, part) for part in ("train", "test")}
     assert not {"unlabelled", "unseen1"} & set(vocabulary)
@@ -162,7 +162,7 @@ def test_path_takes_stanfords_archive_its_folder_and_the_folder_around_it(in_fol
         assert np.array_equal(data[f"y_{part}"], classes) and 0.3 < np.mean(classes[:40]) < 0.7
     assert not on_both_sides([text[4] for text in texts["train"]], 100 * data_file.VALIDATION_SIZE)
     labelled = {name: text for name, text in reviews.items() if "unsup" not in name}
-    without = load("imdb", make_archive("labelled.zip", labelled))
+    without = load("imdb", make_archive("labelled.tar.gz", labelled))
     assert all(np.array_equal(data[name], without[name]) for name in data_file.ARRAYS)
     assert not np.allclose(abs(data["vectors"]), abs(without["vectors"]), atol=0.01)
     about, other = data_file.about_of(data), data_file.about_of(without)
@@ -205,13 +205,15 @@ def test_hostile_archives_are_refused(in_folder):
     pathlib.Path("half.tar.gz").write_bytes(content[: len(content) // 2])
     assert "half.tar.gz" in refused("imdb", "half.tar.gz")
     for member in "../out", "/etc/out", "aclImdb/train/pos/../../../../out":
-        for path in "a.tar.gz", "a.zip":
-            make_archive(path, review_files() | {member: b"out"})
-            assert repr(member) in refused("imdb", path)
+        path = make_archive("a.tar.gz", review_files() | {member: b"out"})
+        assert repr(member) in refused("imdb", path)
 
 
 @pytest.mark.slow
-def test_imdb_has_its_known_counts_and_no_movie_on_both_sides(shared_data, in_folder, capsys):
+def test_imdb_has_its_known_counts_and_no_movie_on_both_sides(
+    shared_data, in_folder, capsys, monkeypatch
+):
+    monkeypatch.setattr(vectors, "count_vectors", lambda texts: np.zeros((4, 1), "float32"))
     archive = shared_data / "aclImdb_labelled.tar.gz"
     vocabulary = words_of(load("imdb", archive))
     assert "The counts match those of IMDB." in capsys.readouterr().out
@@ -224,7 +226,8 @@ def test_imdb_has_its_known_counts_and_no_movie_on_both_sides(shared_data, in_fo
 
 
 @pytest.mark.slow
-def test_reuters_has_its_known_counts(shared_data, in_folder, capsys):
+def test_reuters_has_its_known_counts(shared_data, in_folder, capsys, monkeypatch):
+    monkeypatch.setattr(vectors, "count_vectors", lambda texts: np.zeros((4, 1), "float32"))
     data = load("reuters", shared_data / "reuters21578.tar.gz")
     assert "The counts match those of Reuters." in capsys.readouterr().out
     assert min(np.bincount([*data["y_train"], *data["y_test"]])) >= 15

@@ -18,7 +18,7 @@ from hypothesis import strategies
 import compare
 import prepare_texts
 from corpus import WRITE, DataError, data_file
-from corpus.advice import on_train
+from corpus.advice import on_constants
 
 ROWS = [(f"word{row} {'good' if row % 2 else 'bad'} thing", str(row % 2)) for row in range(40)]
 TEXTS, LABELS = [text for text, _ in ROWS], [label for _, label in ROWS]
@@ -225,15 +225,15 @@ def test_a_data_file_of_other_texts_is_not_replaced(in_folder, small_sample, cap
 
 
 def test_the_advice_names_the_constants_that_suit_the_data():
-    def advice(*counts, validation=0):
-        labels = np.repeat(range(len(counts)), counts)
-        return on_train(labels, list("abcdef")[: len(counts)], validation)
+    def advice(*counts, given=0):
+        batch, size = 128 if len(counts) == 2 else 32, given / sum(counts) or 0.1
+        return on_constants(np.array(counts), "abcdef", batch, size, max(counts) > 3000, given)
 
     assert advice(1600, 1600) == advice(*[200] * 6) == ([], {}) and advice(20_000, 60)[1] == {}
     few = {"BATCH_SIZE": 16, "EPOCHS": 20, "VALIDATION_SIZE": 0}
     [line], constants = advice(160, 160)
     assert constants == few and "BATCH_SIZE = 16, EPOCHS = 20, VALIDATION_SIZE = 0" in line
-    assert advice(160, 160, validation=32)[1] == few | {"VALIDATION_SIZE": 0.1}
+    assert advice(160, 160, given=32)[1] == few | {"VALIDATION_SIZE": 0.1}
     [rare, line], constants = advice(3136, 64)
     assert constants == {"EPOCHS": 20, "VALIDATION_SIZE": 0} and "EPOCHS = 20" in line
     names = {"np": np, "classes": "ab", "y_train": np.repeat([0, 1], [3136, 64])}

@@ -22,7 +22,6 @@ import imdb_pretrained_lstm
 import imdb_stacked_lstm
 import reuters_rnn
 from corpus import data_file, runs, samples
-from download_reuters import TOPICS
 
 # load_data, batches and main are equal in all scripts (test_skeleton.py): imdb_lstm.py runs here.
 SMALL = dict(VOCAB_SIZE=200, EMBEDDING_DIM=8, LSTM_UNITS=8, EPOCHS=1)
@@ -236,11 +235,19 @@ def test_a_run_has_the_figures_of_its_best_epoch(train, monkeypatch, capsys, sma
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script", [imdb_lstm, imdb_stacked_lstm, imdb_bilstm, imdb_cnn_lstm, reuters_rnn]
+    "script, epochs",
+    [
+        (imdb_lstm, 6),
+        (imdb_stacked_lstm, 6),
+        (imdb_bilstm, 5),
+        (imdb_cnn_lstm, 6),
+        (reuters_rnn, 12),
+    ],
 )
-def test_defaults_learn_and_padding_does_not_decide(in_folder, sample, script):
+def test_scripts_learn_and_padding_does_not_decide(in_folder, sample, script, epochs, monkeypatch):
     """No probability of a text alone differs by 0.02 from that in its batch, among longer ones."""
-    data_file.write(script.DATA_FILE, samples.reuters(TOPICS) if script is reuters_rnn else sample)
+    data_file.write(script.DATA_FILE, samples.reuters() if script is reuters_rnn else sample)
+    monkeypatch.setattr(script, "EPOCHS", epochs)  # as many as it needs, at most the default
     model, _ = script.main()
     [folder] = pathlib.Path("runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
