@@ -235,6 +235,8 @@ def report(shown):
     folds = []
     for script in dict.fromkeys(RECIPES[name].script for name in FOLDS if name in shown):
         same = [shown[name][0] for name in FOLDS if name in shown and script in name]
+        if len(same) < 5:
+            continue  # the others are not run yet
         for part in "val", "test":
             values = [100 * run[f"{part}_accuracy"] for run in same]
             each = ", ".join(f"{value:.2f}" for value in values)
