@@ -3,10 +3,9 @@
     python -m experiments.benchmark
     python -m experiments.benchmark --rounds 5
 
-Model, MAX_LENGTH and, if not named, batch size are equal: our batches, and all texts padded to one
-length (plain).
-The versions run in turn, in several rounds, each in a process of its own. A ratio is the median
-over the rounds (minimum to maximum); seconds on a shared machine vary more.
+Our batches, and all texts padded to one length (plain), with equal model, MAX_LENGTH and, if not
+named, batch size. They run in turn, in several rounds, each in a process of its own. A ratio is the
+median over the rounds (minimum to maximum); seconds on a shared machine vary more.
 """
 
 import collections

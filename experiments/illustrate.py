@@ -31,10 +31,7 @@ from experiments.recipes import IMDB_SCRIPTS, RECIPES
 DOCS = tools.ROOT / "docs"
 PAGE = DOCS / "how_recurrent_networks_work.md"
 CELLS = "SimpleRNN", "GRU", "LSTM"
-PAIR = (
-    "There is nothing to love in this movie",
-    "I have nothing but love for the movie",
-)  # labels 0, 1
+PAIR = "There is nothing to love in this movie", "I have nothing but love for the movie"
 REVIEW = "The first half is slow and the jokes are flat, but the ending is wonderful."
 UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
@@ -125,7 +122,7 @@ def memory(classifier):
 
 
 def reading(networks):
-    """Draws the probability of "positive" after each word of two sentences."""
+    """Draws the probability of "positive" after each word of PAIR: negative, then positive."""
     right = dict.fromkeys(networks, 0)
     with plots.plot(DOCS / "reading", (9, 3.6), 2) as panels:
         for label, (axes, sentence) in enumerate(zip(panels, PAIR)):

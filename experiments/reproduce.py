@@ -233,11 +233,9 @@ def report(shown):
         same = shown[name] * (2 if len(shown[name]) == 1 else 1)  # no seed changes it
         base.append([*line, chosen, difference(shown[network], same)])
     folds = []
-    for script in dict.fromkeys(RECIPES[name].script for name in FOLDS if name in shown):
+    for script in "imdb_lstm", "imdb_bilstm":
         same = [shown[name][0] for name in FOLDS if name in shown and script in name]
-        if len(same) < 5:
-            continue  # the others are not run yet
-        for part in "val", "test":
+        for part in ("val", "test") if len(same) == 5 else ():
             values = [100 * run[f"{part}_accuracy"] for run in same]
             each = ", ".join(f"{value:.2f}" for value in values)
             mean = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
