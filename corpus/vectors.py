@@ -5,7 +5,7 @@ import numpy as np
 from corpus.words import START_ID, UNKNOWN_ID
 
 METHOD = "5,000 contexts, weighted window 10, norm 5 n / (n + 20)"  # recorded in data files
-ROWS, CONTEXTS, WINDOW, DIRECTIONS, NORM, RARE = 30_000, 5_000, 10, 256, 5, 20
+ROWS, CONTEXTS, WINDOW, DIMENSIONS, NORM, RARE = 30_000, 5_000, 10, 256, 5, 20
 COUNTED = 20_000_000  # words that are counted at most; more would hardly change the vectors
 
 
@@ -19,7 +19,7 @@ def count_vectors(texts):
     SVD is randomised: Halko, Martinsson and Tropp 2011, https://arxiv.org/abs/0909.4061.
 
     Args: `texts`, int32 arrays of shape (words,).
-    Returns: float32 of shape (rows, DIRECTIONS), a row for each of the ROWS most frequent ids. The
+    Returns: float32 of shape (rows, DIMENSIONS), a row for each of the ROWS most frequent ids. The
     columns are ordered by singular value, so that the first ones are a smaller embedding; columns
     beyond the rank of the counts are zeros. The row of an id that occurs n times has norm
     NORM * n / (n + RARE), since few occurrences say little. Ids that do not occur, or nowhere more
@@ -30,13 +30,13 @@ def count_vectors(texts):
     ids = np.where(ids < rows, ids, UNKNOWN_ID)
     information = mutual_information(ids, rows, min(CONTEXTS, rows))
     # A random subspace; each product turns it towards the dimensions with the largest values.
-    size = min(DIRECTIONS + 32, information.shape[1])
+    size = min(DIMENSIONS + 32, information.shape[1])
     basis = np.random.default_rng(0).standard_normal((information.shape[1], size), "float32")
     for _ in range(3):
         basis, _ = np.linalg.qr(information.T @ (information @ basis))
     vectors = information @ basis
     values, directions = np.linalg.eigh(vectors.T @ vectors)  # squared singular values, ascending
-    kept = min(DIRECTIONS, int((values > 1e-6 * values[-1]).sum()))
+    kept = min(DIMENSIONS, int((values > 1e-6 * values[-1]).sum()))
     values, directions = values[::-1][:kept], directions[:, ::-1][:, :kept]
     vectors = vectors @ directions / values**0.25
     # The sign of a column is arbitrary: its largest entry is made positive on every machine.
@@ -44,7 +44,7 @@ def count_vectors(texts):
     counts = np.bincount(ids, minlength=rows)
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     vectors *= (NORM * counts / (counts + RARE) / norms)[:, None]
-    return np.pad(vectors, ((0, 0), (0, DIRECTIONS - kept)))
+    return np.pad(vectors, ((0, 0), (0, DIMENSIONS - kept)))
 
 
 def mutual_information(ids, rows, contexts):

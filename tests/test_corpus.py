@@ -40,7 +40,7 @@ def test_vectors_are_those_of_a_count_by_hand_and_an_svd(monkeypatch):
     monkeypatch.setattr(vectors, "CONTEXTS", 20)
     expected = vectors_by_hand(ids, 60, 20, vectors.WINDOW)
     counted = vectors.count_vectors([ids[:2_000], ids[2_000:]])
-    assert counted.dtype == "float32" and counted.shape == (60, vectors.DIRECTIONS)
+    assert counted.dtype == "float32" and counted.shape == (60, vectors.DIMENSIONS)
     # Column by column, the strongest direction first, whatever its sign.
     np.testing.assert_allclose(abs(counted[:, :19]), abs(expected[:, :19]), atol=2e-3)
     assert np.abs(counted[:, 20:]).max() == 0
