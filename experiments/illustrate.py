@@ -94,12 +94,10 @@ def hidden_states(classifier):
     figure.savefig(DOCS / "hidden_states.png", dpi=120)
     plt.close(figure)
     shown = [word for word in WORDS_SHOWN if word in words]
-    best = [f"unit {states[:, words.index(word)].argmax() + 1} at “{word}”" for word in shown]
+    best = [f"at “{word}” unit {states[:, words.index(word)].argmax() + 1}" for word in shown]
     early = np.flatnonzero(states.argmax(axis=1) < words.index("start")) + 1
-    text = (
-        f"The highest of these units is {', '.join(best)}. Units whose maximum is in the padding: "
-    )
-    fill("hidden", f"{text}{', '.join(map(str, early)) or 'none'}.")
+    text = f"The highest of these units: {', '.join(best)}. The maximum is in the padding for: "
+    fill("hidden", f"{text}{', '.join(f'unit {unit}' for unit in early) or 'none'}.")
 
 
 def memory(classifier):
@@ -138,8 +136,9 @@ def reading(networks):
             axes.set_xticks(range(len(words)), words, rotation=45, ha="right")
             axes.axhline(0.5, color="gray", linestyle=":")
             axes.set(ylim=(-0.02, 1.02), ylabel="probability of positive")
-    both = ", ".join(f"`{script}.py`" for script in right if right[script] == len(PAIR))
-    fill("reading", f"Both sentences are classified correctly by: {both or 'none'}.")
+    both = [f"`{script}.py`" for script in right if right[script] == len(PAIR)]
+    text = f"Both sentences are classified correctly by {len(both)} of {len(right)} networks: "
+    fill("reading", f"{text}{', '.join(both)}.")
 
 
 def draw_runs():

@@ -43,18 +43,17 @@ def measure(folder):
     model = keras.models.load_model(pathlib.Path(folder, "model.keras"))
     _, (texts, labels), *_ = script.load_data()
     batches = list(script.batches(texts, np.arange(len(texts)), shuffle=False))
-    row = [f"`{run['script']}.py`", run["seed"]]
-    for network in model, without_padding(model):
-        right = probabilities_of(network, batches).argmax(axis=1) == labels
-        row.append(f"{100 * right.mean():.2f}")
-    return row
+    found = [probabilities_of(each, batches) for each in (model, without_padding(model))]
+    right = [f"{100 * np.mean(each.argmax(axis=1) == labels):.2f}" for each in found]
+    change = f"{np.abs(found[0] - found[1]).max():.4f}"
+    return [f"`{run['script']}.py`", run["seed"], *right, change]
 
 
 def main(arguments=None):
     parser = cli.parser(__doc__, prog="python -m experiments.padding")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder")
     rows = [measure(folder) for folder in cli.parse(parser, arguments).runs]
-    head = ["script", "seed", "test accuracy, %", "maximum without the states of padding"]
+    head = ["script", "seed", "test accuracy, %", "maximum without padding", "largest change"]
     tools.fill(PAGE, "accuracy", tools.table(head, rows))
 
 
