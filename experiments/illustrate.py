@@ -40,17 +40,17 @@ TABLES = {  # recipes, each followed by what the page calls it
     "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
     "cell": "imdb_simplernn SimpleRNN, imdb_gru GRU, imdb_lstm LSTM, cell_simplernn SimpleRNN, "
     "reuters_rnn GRU, cell_lstm LSTM",
-    "pooling": "last_output last output, imdb_lstm maximum over time",
+    "pooling": "last_output last output, mean_output mean over time, imdb_lstm maximum over time",
     "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
     "reuters_one_way one, reuters_rnn both",
     "layers": "imdb_lstm one, stacked_equal two, imdb_stacked_lstm two (256 dimensions), "
     "reuters_rnn one, reuters_two_layers two",
     "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
-    "dropout": "overfit without dropout, imdb_lstm with dropout",
+    "dropout": "no_dropout without dropout, imdb_lstm with dropout",
 }
 RESETS = {  # after how many words the state is zero again
-    "state kept to the end of the text (the default)": None,
-    "state set to zero every 50 words": 50,
+    "never": None,
+    "every 50 words": 50,
     "every 10 words": 10,
     "every word": 1,
 }
@@ -116,7 +116,7 @@ def memory(classifier):
             highest = states.reshape(len(ids), -1, states.shape[-1]).max(axis=1)
             right[name] += np.sum((np.asarray(dense(highest))[:, 0] > 0.5) == y)
     rows = [[name, f"{100 * count / cut:.1f}"] for name, count in right.items()]
-    fill("memory", tools.table(["`imdb_lstm.py`, seed 1", "validation accuracy, %"], rows))
+    fill("memory", tools.table(["state set to zero (seed 1)", "validation accuracy, %"], rows))
 
 
 def reading(networks):
