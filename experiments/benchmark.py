@@ -1,10 +1,9 @@
 """Compares the time of an epoch with that of common code, and writes results/benchmark.md.
 
     python -m experiments.benchmark
-    python -m experiments.benchmark --rounds 5
 
 Our batches, and all texts padded to one length (plain), with equal model, MAX_LENGTH and, if not
-named, batch size. They run in turn, in several rounds, each in a process of its own. A ratio is the
+named, batch size. They run in turn, in three rounds, each in a process of its own. A ratio is the
 median over the rounds (minimum to maximum); seconds on a shared machine vary more.
 """
 
@@ -57,7 +56,7 @@ def output_of(call):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(rounds):
+def measure():
     """Returns {model, version: [seconds of a round]}, and the sources of the data."""
     models = {"LSTM(100)": ("brownlee", {}), "Reuters GRU(32)": ("reuters_gru", {})}
     models["BiLSTM(64)"] = "keras_bilstm", {"MAX_LENGTH": 500, "BATCH_SIZE": 64}
@@ -69,7 +68,7 @@ def measure(rounds):
         calls = {"ours": f"time_epoch{(*recipe, False)}", "plain": f"time_epoch{(*recipe, True)}"}
         if model == "imdb_lstm.py":  # 32 is what Keras and most scripts use
             calls["plain, batches of 32"] = f"time_epoch{(recipe[0], {'BATCH_SIZE': 32}, True)}"
-        for turn in range(1, rounds + 1):
+        for turn in range(1, 4):
             for name, call in calls.items():
                 seconds[f"{model}, {name}"].append(output_of(call))
                 print(f"round {turn}: {model}, {name}", flush=True)
@@ -84,7 +83,7 @@ def ratio(slower, faster):
     return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
-def report(seconds, sources, rounds):
+def report(seconds, sources):
     """Writes benchmark.md from what `measure` returned."""
     rows = []
     for name, values in seconds.items():
@@ -105,17 +104,15 @@ multiplied by five. The word vectors are random and trained; those of a data fil
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 
 Data: {"; ".join(dict.fromkeys(sources))}.
-{tools.machine(tools.versions())}; rounds: {rounds}.
+{tools.machine(tools.versions())}; rounds: 3.
 """
     tools.write(tools.RESULTS / "benchmark.md", text)
 
 
 def main(arguments=None):
-    parser = cli.parser(__doc__, prog="python -m experiments.benchmark")
-    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
-    rounds = cli.parse(parser, arguments).rounds
+    cli.parse(cli.parser(__doc__, prog="python -m experiments.benchmark"), arguments)
     tools.require_data("imdb", "reuters")
-    report(*measure(rounds), rounds)
+    report(*measure())
     print(f"written: {tools.RESULTS / 'benchmark.md'}")
 
 

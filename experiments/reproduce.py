@@ -171,19 +171,26 @@ def mean_and_deviation(same):
     Marked are runs with word vectors that were made without the unlabelled texts.
     """
     values = [100 * run["test_accuracy"] for run in same]
-    earlier = any("unlabelled" not in run["source"] for run in same)
-    reads = reads_vectors(same[0]["recipe"]) or "VECTORS_FILE" in same[0]["constants"]
-    mark = " †" if reads and earlier else ""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){mark}"
+    return f"{statistics.mean(values):.1f}{deviation} ({len(values)}){' †' * is_earlier(same)}"
+
+
+def is_earlier(same):
+    """Tells whether word vectors of runs were made without the unlabelled reviews."""
+    reads = reads_vectors(same[0]["recipe"]) or "VECTORS_FILE" in same[0]["constants"]
+    return bool(reads) and any("unlabelled" not in run["source"] for run in same)
 
 
 def row(same):
     """Returns the columns that the tables of recipes have in common."""
     each = ", ".join(f"{100 * run['test_accuracy']:.2f}" for run in same)
-    seconds = min(run["seconds"] / run["epochs"] for run in same)
+    seconds = [run["seconds"] / run["epochs"] for run in same if run["device"] == "CPU"]
     epochs = statistics.mean(run["epochs"] for run in same)
-    columns = f"{same[0]['parameters']:,}", f"{epochs:.1f}", f"{seconds:.0f}"
+    columns = (
+        f"{same[0]['parameters']:,}",
+        f"{epochs:.1f}",
+        f"{min(seconds):.0f}" if seconds else "-",
+    )
     return [mean_and_deviation(same), each, *columns]
 
 
@@ -221,8 +228,8 @@ def report(shown):
         return [[f"`{name}`", *row(shown[name]), *(cell(name) for cell in more)] for name in names]
 
     def compared(name):
-        base = default_of(name)
-        return difference(shown[name], shown[base]) if base in shown else ""
+        base = shown.get(default_of(name))
+        return difference(shown[name], base) if base and not is_earlier(shown[name]) else ""
 
     base = []
     for name in filter(shown.get, BASELINES):
@@ -266,21 +273,20 @@ the runs of a row. Test accuracy is the mean ± standard deviation over seeds 1,
 the number of seeds in brackets. One standard error of a test accuracy is 0.2 points on IMDB and 0.8
 on Reuters ([more of the test sets](test_sets.md)). Differences of means are in points, with the 95%
 interval of compare.py: it covers other seeds and, where `runs.jsonl` has the texts that were right,
-other texts. Seconds per epoch are those of the fastest seed. Other work ran on the machines, so the
-seconds of different rows are not comparable. Runs on an H100 used Keras's JAX or PyTorch backend.
+other texts. Each interval stands alone: of twenty, one may miss by chance. Seconds per epoch are
+those of the fastest seed on a CPU. Other work ran on the machines, so the seconds of different rows
+are not comparable. Runs on an H100 used Keras's JAX or PyTorch backend.
 †: word vectors from train alone, without the unlabelled texts of the archives.
 
 Runs of defaults and variations choose their epoch by the loss on validation; published recipes
-train for all epochs, with the constants of their sources. Our constants were chosen by validation,
-as [search.md](search.md) says for each; it also says which test accuracies were known by then.
+train for all epochs, with the constants of their sources. Most of our constants were chosen by
+validation, as [search.md](search.md) says; it also says which test accuracies were known by then.
+EPOCHS was not, nor were the constants of the feedforward baselines.
 
 Machines: {machines}.
 Data: {sources}.
 (`aclImdb_with_unsup.tar.gz` is laid out as Stanford's `aclImdb_v1.tar.gz`;
 `aclImdb_labelled.tar.gz` has no unlabelled reviews.)
-
-Plots: validation accuracy [by epoch](accuracy_by_epoch.png),
-[overfitting](../docs/overfitting.png).
 
 ## Defaults
 
@@ -289,7 +295,8 @@ Plots: validation accuracy [by epoch](accuracy_by_epoch.png),
 ## Baselines
 
 They train on the same texts as the networks. The last column is the network's accuracy minus that
-of the baseline, of `imdb_lstm` or `reuters_rnn`.
+of the baseline, of `imdb_lstm` or `reuters_rnn`. Without the Reuters test texts that are in train
+[no difference from the linear SVM was found](test_sets.md#reuters-test-texts-that-are-in-train).
 
 {tools.table(["baseline", "model", columns[0], "chosen on validation", "difference"], base)}
 
@@ -322,9 +329,8 @@ def main(arguments=None):
     options = cli.parse(parser, arguments)
     names = [name.removesuffix(".py") for name in options.recipes] or [*DEFAULTS, *BASELINES]
     names = list(everything) if "all" in names else names
-    for name in names:
-        if name not in everything:
-            parser.error(f"there is no recipe {name!r}. Recipes: {', '.join(everything)}")
+    if unknown := [name for name in names if name not in everything]:
+        parser.error(f"there is no recipe {unknown[0]!r}. Recipes: {', '.join(everything)}")
     shown = runs_to_show()
     tools.require_data("imdb", "reuters")
     if not options.again:
@@ -338,14 +344,14 @@ def main(arguments=None):
             code += f"from experiments import reproduce; reproduce.train({name!r}, {seed})"
             seconds = stored.get((name, seed))
             todo.append(jobs.Job(f"{name}, seed {seed}", name, code, seconds))
-    failed = 0
-    for _, reason in jobs.run_all(todo, jobs.Machine(options.jobs), "."):
-        failed += bool(reason)
-        write()
+    done = len(todo)
     write()
-    print(f"{len(todo)} runs; written: {tools.RESULTS / 'results.md'}")
-    if failed:
-        raise DataError(f"{failed} of them failed; the same command repeats them")
+    for _, reason in jobs.run_all(todo, jobs.Machine(options.jobs), "."):
+        done -= bool(reason)
+        write()
+    print(f"{done} runs; written: {tools.RESULTS / 'results.md'}")
+    if done < len(todo):
+        raise DataError("some runs failed; the same command repeats them")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,7 @@ def variant(script, constants=None, functions=None):
     Raises ValueError for a constant that neither the script defines nor these functions read.
     """
     constants, functions = constants or {}, functions or {}
-    path = ROOT / f"{script}.py"
-    if not path.exists():
-        raise ValueError(f"there is no script {script}.py")
-    text = path.read_text(encoding="utf-8")
+    text = (ROOT / f"{script}.py").read_text(encoding="utf-8")
     sources = {name: inspect.getsource(function) for name, function in functions.items()}
     known = constants_of(text).keys() | set(re.findall(r"script\.([A-Z_]+)", str(sources)))
     if unknown := constants.keys() - known:
@@ -83,9 +80,8 @@ def machine(versions):
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
     numbers = [versions[key].split()[0] for key in ("python", "tensorflow", "keras")]
-    return "{} cores of {}, Python {}, TensorFlow {}, Keras {}".format(
-        os.cpu_count(), name, *numbers
-    )
+    names = "Python {}, TensorFlow {}, Keras {}".format(*numbers)
+    return f"{os.cpu_count()} cores of {name}, {names}"
 
 
 def write(path, text):
