@@ -170,7 +170,8 @@ def find(name):
     if not runs and os.path.isdir(name):
         runs = [read(name, model=True)]
     if not runs:
-        raise DataError(f"there is no run {name}; train one first, as in: python imdb_lstm.py")
+        example = script if os.path.exists(f"{script}.py") else "imdb_lstm"
+        raise DataError(f"there is no run {name}; train one first, as in: python {example}.py")
     for line in describe(*runs[:-3:-1]):
         print(printable(line), file=sys.stderr)
     return runs[-1]
