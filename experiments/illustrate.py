@@ -41,8 +41,8 @@ TABLES = {  # recipes, each followed by what the page calls it
     "cell": "imdb_simplernn SimpleRNN, imdb_gru GRU, imdb_lstm LSTM, cell_simplernn SimpleRNN, "
     "reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, mean_output mean over time, imdb_lstm maximum over time",
-    "directions": "imdb_lstm one, units_128 one (128 units), imdb_bilstm both (128 each), "
-    "reuters_one_way one, reuters_rnn both",
+    "directions": "imdb_lstm one, lstm_wide one (210 units; 256 dimensions), bilstm_narrow both "
+    "(64 each), imdb_bilstm both (128 each; 256 dimensions), reuters_one_way one, reuters_rnn both",
     "layers": "imdb_lstm one, stacked_equal two, imdb_stacked_lstm two (256 dimensions), "
     "reuters_rnn one, reuters_two_layers two",
     "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
