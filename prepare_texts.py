@@ -228,7 +228,8 @@ def make(target, name, sources, rule, made_from="prepare_texts.write", test_size
         other = classes[min({*range(len(classes))} - usable, default=0)]
         needed = "one text for train" if given else "two texts of different words"
         reason = f"two classes, each with {needed}, are needed, unlike {other!r}"
-        raise DataError(f"{name}: {reason}. Choose with --label, {WRITE}")
+        rows = "; ".join(map(str.strip, report))
+        raise DataError(f"{rows}; {reason}. Choose another column with --label, {WRITE}")
     counts, total = np.bincount(y_train), len(y_train)
     batch = 128 if len(classes) == 2 else 32  # by default, of the IMDB scripts and reuters_rnn.py
     uneven = counts.max() >= 4 * counts.min() and counts.max() > total / 2

@@ -37,15 +37,14 @@ UNITS_SHOWN, WORDS_SHOWN = 20, ("slow", "flat", "wonderful")
 NETWORKS = {script: script for script in IMDB_SCRIPTS}  # and their recipes
 NETWORKS["imdb_pretrained_lstm"] = "word2vec_frozen"
 TABLES = {  # recipes, each followed by what the page calls it
-    "units": "units_1 1, units_8 8, imdb_lstm 64, units_128 128",
+    "units": "units_1 1, units_8 8, imdb_lstm 64",
     "cell": "imdb_simplernn SimpleRNN, imdb_gru GRU, imdb_lstm LSTM, cell_simplernn SimpleRNN, "
     "reuters_rnn GRU, cell_lstm LSTM",
     "pooling": "last_output last output, mean_output mean over time, imdb_lstm maximum over time",
     "directions": "imdb_lstm one, lstm_wide one (210 units; 256 dimensions), bilstm_narrow both "
-    "(64 each), imdb_bilstm both (128 each; 256 dimensions), reuters_one_way one, reuters_rnn both",
-    "layers": "imdb_lstm one, stacked_equal two, imdb_stacked_lstm two (256 dimensions), "
-    "reuters_rnn one, reuters_two_layers two",
-    "convolution": "imdb_lstm no, imdb_cnn_lstm yes, reuters_rnn no, reuters_convolution yes",
+    "(64 each), imdb_bilstm both (128 each; 256 dimensions)",
+    "layers": "imdb_lstm one, stacked_equal two, imdb_stacked_lstm two (256 dimensions)",
+    "convolution": "imdb_lstm no, imdb_cnn_lstm yes (256 dimensions)",
     "dropout": "no_dropout without dropout, imdb_lstm with dropout",
 }
 RESETS = {  # after how many words the state is zero again
