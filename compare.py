@@ -44,6 +44,7 @@ import pathlib
 import re
 import statistics
 import sys
+import warnings
 
 import numpy as np
 
@@ -251,7 +252,8 @@ def interval(same, best, comparisons=1, accuracy="val_accuracy"):
         return math.nan, math.nan
     means = [np.mean(values) for values in groups]
     variance = sum(np.var(values, ddof=1) / len(values) for values in groups)
-    freedom = stats.ttest_ind(*groups, equal_var=False).df
+    with warnings.catch_warnings(action="ignore"):  # scipy's, of equal values in a group
+        freedom = stats.ttest_ind(*groups, equal_var=False).df
     if all(run.get("right") is not None for run in [*same, *best]):
         right = [np.mean([run["right"] for run in group], axis=0) for group in (same, best)]
         differences = right[0] - right[1]

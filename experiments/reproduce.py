@@ -24,7 +24,6 @@ import pathlib
 import runpy
 import statistics
 import tempfile
-import warnings
 import zlib
 
 import numpy as np
@@ -204,8 +203,7 @@ def difference(same, base):
 
     pair = [list(map(figures, group)) for group in (same, base)]
     means = [statistics.mean(run["test_accuracy"] for run in group) for group in pair]
-    with warnings.catch_warnings(action="ignore"):  # scipy's, of equal values in a group
-        low, high = interval(*pair, accuracy="test_accuracy")
+    low, high = interval(*pair, accuracy="test_accuracy")
     limits = "" if math.isnan(low) else f" ({100 * low:+.1f} to {100 * high:+.1f})"
     return f"{100 * (means[0] - means[1]):+.1f}{limits}"
 
