@@ -1,7 +1,7 @@
 """Sentiment classification of IMDB movie reviews with a bidirectional LSTM: python imdb_bilstm.py
 
 Test accuracy 91.7 ± 0.2 %; one LSTM with as many weights 91.6 ± 0.1 %, imdb_lstm.py 90.9 ± 0.1 %.
-An epoch takes 4.6 times as long (3.6 to 6.0). docs/how_recurrent_networks_work.md#both-directions"""
+Epochs take 4.6 times as long (3.6 to 6.0). docs/how_recurrent_networks_work.md#both-directions"""
 
 import datetime
 import json
