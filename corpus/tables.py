@@ -240,11 +240,10 @@ def find(table, given, names, option):
     places = [keys.get(name.strip()) for name in (given.lower().split(",") if given else usual)]
     if None in places or not (given or len(places) == 1):
         listed = ", ".join(f"{at} {name[:40]!r}" for at, name in enumerate(table.columns[:20], 1))
-        reason = f"has no column {given!r}" if given else "needs one column with a usual name"
+        reason = f"has no column {option} {given!r}" if given else f"has no usual name for {option}"
         advice = f"Choose: {option} NAME or number; if line 1 is data: --no-header {option} 1"
-        raise refusal(
-            table.path, f"{reason} for {option}. Columns (tab, |, ; or comma): {listed}. {advice}"
-        )
+        listed = f"Columns (tab, |, ; or comma): {listed}"
+        raise refusal(table.path, f"{reason}, or several. {listed}. {advice}")
     table.notes += [f"{option}: column {at + 1}, {table.columns[at][:40]!r}" for at in places]
     return places
 
