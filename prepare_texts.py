@@ -230,10 +230,12 @@ def make(target, name, sources, rule, made_from="prepare_texts.write", test_size
         reason = f"two classes, each with {needed}, are needed, unlike {other!r}"
         rows = "; ".join(map(str.strip, report))
         raise DataError(f"{rows}; {reason}. Choose another column with --label, {WRITE}")
-    counts, total = np.bincount(y_train), len(y_train)
+    counts, test_counts = (
+        np.bincount(labels, minlength=len(classes)) for labels in (y_train, y_test)
+    )
     batch = 128 if len(classes) == 2 else 32  # by default, of the IMDB scripts and reuters_rnn.py
-    uneven = counts.max() >= 4 * counts.min() and counts.max() > total / 2
-    sizes = batch, validation / total or data_file.VALIDATION_SIZE, uneven, validation
+    uneven = counts.max() >= 4 * counts.min() and counts.max() > len(y_train) / 2
+    sizes = batch, validation / len(y_train) or data_file.VALIDATION_SIZE, uneven, validation
     advised, constants = advice.on_constants(counts, classes, *sizes)
     rows, count = [each.place for each in parts["test"]], sum(map(len, x_test))
     del parts  # twice as much memory otherwise
@@ -258,8 +260,7 @@ def make(target, name, sources, rule, made_from="prepare_texts.write", test_size
 
     data_file.print_counts(target, data)
     print(f"{len(classes)} classes; number of texts in train and in test:")
-    counts = [np.bincount(labels, minlength=len(classes)) for labels in (y_train, y_test)]
-    for name, train, test in zip(classes, *counts):
+    for name, train, test in zip(classes, counts, test_counts):
         print(f"  {printable(name):20} {train:9,} {test:9,}")
     print(*map(printable, report), sep="\n")
     script = "imdb_lstm" if len(classes) == 2 else "reuters_rnn"

@@ -31,12 +31,9 @@ def texts(path, encoding):
     parts = {name: PARTS.get(name.lower()) for name in nested}
     of_parts = nested == names and None not in parts.values() and "train" in parts.values()
     if not of_parts and (nested or len(names) < 2):
-        reason = (
-            "must have a folder for each class with a file for each text (not a line), or train"
-        )
-        reason += (
-            f" (and test, validation) with such folders, and nothing beside. It has {names[:9]}"
-        )
+        reason = "must have a folder for each class, with a file for each text (not a line), or "
+        reason += "train (and test, validation) with such folders, and nothing beside. It has "
+        reason += f"{names[:9]}"
         if found := [str(file) for file in files if TABLE.search(file.name)]:
             reason += f" and {len(found)} tables. To read tables, name them: PATH PATH --test PATH"
             reason += f" --validation PATH. They are {', '.join(found[:99])}"

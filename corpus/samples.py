@@ -134,14 +134,9 @@ def imdb():
 
 # Test accuracy of reuters_rnn.py, %: 93.3, 92.7, 89.5 (seeds 1, 2, 3), still rising.
 # Topics of Reuters, and what the newswires are about.
-SUBJECTS = {"acq": "takeovers", "coffee": "coffee", "crude": "oil", "earn": "earnings"}
-SUBJECTS |= {
-    "gnp": "economic growth",
-    "gold": "gold",
-    "grain": "grain",
-    "interest": "interest rates",
-}
-SUBJECTS |= {"money-fx": "currencies", "ship": "shipping", "sugar": "sugar", "trade": "trade"}
+SUBJECTS = """acq takeovers,coffee coffee,crude oil,earn earnings,gnp economic growth,gold gold,
+grain grain,interest interest rates,money-fx currencies,ship shipping,sugar sugar,trade trade"""
+SUBJECTS = dict(pair.split(maxsplit=1) for pair in SUBJECTS.split(","))
 
 ABOUT_FIRST = """It was {} that moved the market in {city}, not {}.
 The talks in {city} were about {} rather than {}.

@@ -23,6 +23,7 @@ from corpus import cli
 from experiments import recipes, tools
 from experiments.recipes import RECIPES
 
+ROUNDS = 3
 NTH = 5  # one of so many batches is timed, and the time scaled to a whole epoch
 
 
@@ -68,7 +69,7 @@ def measure():
         calls = {"ours": f"time_epoch{(*recipe, False)}", "plain": f"time_epoch{(*recipe, True)}"}
         if model == "imdb_lstm.py":  # 32 is what Keras and most scripts use
             calls["plain, batches of 32"] = f"time_epoch{(recipe[0], {'BATCH_SIZE': 32}, True)}"
-        for turn in range(1, 4):
+        for turn in range(1, ROUNDS + 1):
             for name, call in calls.items():
                 seconds[f"{model}, {name}"].append(output_of(call))
                 print(f"round {turn}: {model}, {name}", flush=True)
@@ -104,7 +105,7 @@ multiplied by five. The word vectors are random and trained; those of a data fil
 {tools.table(["model and script", "seconds per epoch", "ratio to ours"], rows)}
 
 Data: {"; ".join(dict.fromkeys(sources))}.
-{tools.machine(tools.versions())}; rounds: 3.
+{tools.machine(tools.versions())}; rounds: {ROUNDS}.
 """
     tools.write(tools.RESULTS / "benchmark.md", text)
 

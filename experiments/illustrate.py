@@ -137,7 +137,7 @@ def reading(networks):
             axes.set(ylim=(-0.02, 1.02), ylabel="probability of positive")
     both = [f"`{script}.py`" for script in right if right[script] == len(PAIR)]
     text = f"Both sentences are classified correctly by {len(both)} of {len(right)} networks: "
-    fill("reading", f"{text}{', '.join(both)}.")
+    fill("reading", f"{text}{', '.join(both) or 'none'}.")
 
 
 def draw_runs():
