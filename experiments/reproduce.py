@@ -238,7 +238,7 @@ def report(shown):
         same = shown[name] * (2 if len(shown[name]) == 1 else 1)  # no seed changes it
         base.append([*line, chosen, difference(shown[network], same)])
     folds = []
-    for script in dict.fromkeys(RECIPES[name].script for name in FOLDS):
+    for script in dict.fromkeys(recipe.script for recipe in FOLDS.values()):
         same = [shown[name][0] for name in FOLDS if name in shown and script in name]
         for part in ("val", "test") if len(same) == 5 else ():
             values = [100 * run[f"{part}_accuracy"] for run in same]
